@@ -100,7 +100,7 @@ MEDIA_ROOT = VAR_DIR / "media"  # outside every folder the web server hands out;
 QUEUE_DIR = VAR_DIR / "queue"
 FILE_UPLOAD_TEMP_DIR = VAR_DIR / "tmp"
 try:
-    for folder in (VAR_DIR, MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR):
+    for folder in (VAR_DIR, STATIC_ROOT, MEDIA_ROOT, FILE_UPLOAD_TEMP_DIR):
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
 except OSError as error:
     env.malformed("VAR_DIR", f"{error.strerror} ({error.filename})")
@@ -295,6 +295,7 @@ STORAGES = {
 }
 # before the first collectstatic, and for developers, files come straight from where they are kept
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").exists()
+WHITENOISE_ALLOW_ALL_ORIGINS = False
 UPLOAD_LIMIT_BYTES: int = env.read("UPLOAD_LIMIT_MB") * 1024 * 1024
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
@@ -364,7 +365,7 @@ if REDIS_URL:
         "global_keyprefix": "gatekeeper:",
     }
 else:
-    CELERY_BROKER_URL = "filesystem://"
+    CELERY_BROKER_URL = "filesystem://localhost"  # the host is a word that kombu wants
     CELERY_BROKER_TRANSPORT_OPTIONS = {
         "data_folder_in": str(QUEUE_DIR / "messages"),
         "data_folder_out": str(QUEUE_DIR / "messages"),
