@@ -1,0 +1,270 @@
+"""Deliverables and evidence, rounds, approver roles, decisions, conditions and waivers."""
+
+import json
+import uuid
+from typing import Any
+
+from django.conf import settings
+from django.db import models
+from django.db.models import Q
+from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
+
+from approvals.kinds import EvidenceKind, RoundState, Verdict, WaiverKind
+from approvals.querysets import ApproverRoleQuerySet
+from releases.models import Gate, Product
+
+
+def evidence_path(_instance: "Evidence", _name: str) -> str:
+    """A random name: what people called the file is stored in the row, never on the disk."""
+    name = uuid.uuid4().hex
+    return f"evidence/{name[:2]}/{name}"
+
+
+class ApproverRole(models.Model):
+    """A seat: a function that decides at one gate of one product. People and groups hold it by permission `decide`."""
+
+    product = models.ForeignKey(Product, models.PROTECT, related_name="roles")
+    gate_key = models.SlugField(max_length=64)
+    key = models.SlugField(max_length=64)
+    name = models.CharField(max_length=80)
+
+    objects = ApproverRoleQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("product", "gate_key", "name")
+        default_permissions = ()
+        permissions = (("decide", "Approve, decline and recuse in this role"),)
+        constraints = (
+            models.UniqueConstraint(fields=["product", "gate_key", "key"], name="one_seat_per_gate_and_function"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class ApproverRoleUserObjectPermission(UserObjectPermissionBase):
+    """A person holds a seat."""
+
+    content_object = models.ForeignKey(ApproverRole, on_delete=models.CASCADE)
+
+
+class ApproverRoleGroupObjectPermission(GroupObjectPermissionBase):
+    """A group holds a seat."""
+
+    content_object = models.ForeignKey(ApproverRole, on_delete=models.CASCADE)
+
+
+class GateRole(models.Model):
+    """Which seats a release's gate needs, and with which quorum: copied from the playbook at activation."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="roles")
+    role = models.ForeignKey(ApproverRole, models.PROTECT, related_name="gate_roles")
+    quorum = models.PositiveIntegerField(default=1)
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("gate", "position")
+        constraints = (
+            models.UniqueConstraint(fields=["gate", "role"], name="one_role_per_gate"),
+            models.CheckConstraint(condition=Q(quorum__gte=1), name="quorum_is_positive"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.role} ({self.quorum})"
+
+
+class Deliverable(models.Model):
+    """A thing a gate asks for: copied from the playbook at activation."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="deliverables")
+    key = models.SlugField(max_length=64)
+    name = models.CharField(max_length=120)
+    hint = models.CharField(max_length=300, blank=True)
+    is_required = models.BooleanField(default=True)
+    disciplines = models.JSONField(default=list)
+    position = models.PositiveIntegerField()
+
+    class Meta:
+        ordering = ("gate", "position")
+        constraints = (models.UniqueConstraint(fields=["gate", "key"], name="one_deliverable_per_key"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
+class Evidence(models.Model):
+    """One version of what was supplied for a deliverable. Versions are never edited: saving writes the next one.
+
+    The evidence of a deliverable is its highest version; kind `removed` says that there is none any more.
+    """
+
+    deliverable = models.ForeignKey(Deliverable, models.PROTECT, related_name="versions")
+    version = models.PositiveIntegerField()
+    is_latest = models.BooleanField(default=True)
+    kind = models.CharField(max_length=7, choices=EvidenceKind.choices)
+    text = models.TextField(blank=True, help_text="Markdown.")
+    url = models.URLField(max_length=2000, blank=True)
+    file = models.FileField(upload_to=evidence_path, blank=True)
+    file_name = models.CharField(max_length=255, blank=True)
+    content_type = models.CharField(max_length=100, blank=True)
+    size = models.PositiveBigIntegerField(null=True, help_text="Bytes.")
+    sha256 = models.CharField(max_length=64, blank=True)
+    note = models.TextField(blank=True)
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("deliverable", "-version")
+        constraints = (
+            models.UniqueConstraint(fields=["deliverable", "version"], name="one_evidence_version"),
+            models.UniqueConstraint(fields=["deliverable"], condition=Q(is_latest=True), name="one_latest_evidence"),
+            models.CheckConstraint(
+                condition=Q(kind="text") & ~Q(text="")
+                | Q(kind="link") & ~Q(url="")
+                | Q(kind="file") & ~Q(file="") & ~Q(sha256="")
+                | Q(kind__in=["tick", "removed"]),
+                name="evidence_has_content",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.deliverable} version {self.version}"
+
+
+class Submission(models.Model):
+    """One round: the evidence of a gate frozen and put to the approvers."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="submissions")
+    number = models.PositiveIntegerField()
+    state = models.CharField(max_length=9, choices=RoundState.choices, default=RoundState.OPEN)
+    summary = models.TextField(blank=True)
+    snapshot = models.TextField(help_text="Canonical JSON: evidence, roles and quorums, contributors; see rules.snapshot.")
+    digest = models.CharField(max_length=71, help_text="sha256: and the SHA-256 of the snapshot.")
+    submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="submissions")
+    submitted_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True)
+    contributors = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="contributed_to")
+
+    class Meta:
+        ordering = ("gate", "-number")
+        constraints = (
+            models.UniqueConstraint(fields=["gate", "number"], name="one_round_per_number"),
+            models.UniqueConstraint(fields=["gate"], condition=Q(state="open"), name="one_open_round_per_gate"),
+            models.CheckConstraint(
+                condition=Q(state="open", ended_at__isnull=True) | (~Q(state="open") & Q(ended_at__isnull=False)),
+                name="ended_round_has_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.gate} round {self.number}"
+
+    @property
+    def frozen(self) -> dict[str, Any]:
+        """The snapshot as Python values."""
+        loaded: dict[str, Any] = json.loads(self.snapshot)
+        return loaded
+
+
+class Decision(models.Model):
+    """One person's approve or decline, in one role, on one round. Never edited, never deleted."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="decisions")
+    role = models.ForeignKey(ApproverRole, models.PROTECT, related_name="decisions")
+    decided_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="decisions")
+    on_behalf_of = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    attempt = models.PositiveIntegerField(default=1, help_text="Rises only after a revocation.")
+    verdict = models.CharField(max_length=7, choices=Verdict.choices)
+    comment = models.TextField(blank=True)
+    digest = models.CharField(max_length=71)
+    decided_at = models.DateTimeField()
+    held_through = models.CharField(max_length=200, help_text="`direct`, or `group: name`.")
+    printed_name = models.CharField(max_length=120)
+    printed_title = models.CharField(max_length=120, blank=True)
+
+    class Meta:
+        ordering = ("decided_at", "id")
+        constraints = (
+            models.UniqueConstraint(fields=["submission", "decided_by", "attempt"], name="one_decision_per_attempt"),
+            models.UniqueConstraint(
+                fields=["submission", "on_behalf_of", "attempt"],
+                condition=Q(on_behalf_of__isnull=False),
+                name="one_decision_per_principal",
+            ),
+            models.CheckConstraint(condition=Q(verdict="approve") | ~Q(comment=""), name="decline_has_comment"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.printed_name}: {self.verdict}"
+
+
+class Revocation(models.Model):
+    """A person takes back an own decision while the round is open."""
+
+    decision = models.OneToOneField(Decision, models.PROTECT, related_name="revocation")
+    reason = models.TextField()
+    revoked_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"{self.decision} revoked"
+
+
+class Recusal(models.Model):
+    """A holder of a seat steps aside for one round."""
+
+    submission = models.ForeignKey(Submission, models.PROTECT, related_name="recusals")
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="recusals")
+    comment = models.TextField(blank=True)
+    recused_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["submission", "person"], name="one_recusal_per_round"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} recused"
+
+
+class Condition(models.Model):
+    """Something an approval is conditional on."""
+
+    decision = models.ForeignKey(Decision, models.PROTECT, related_name="conditions")
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="conditions")
+    text = models.CharField(max_length=500)
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="owned_conditions")
+    due_on = models.DateField()
+    closed_at = models.DateTimeField(null=True)
+    closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    note = models.TextField(blank=True)
+
+    class Meta:
+        ordering = ("due_on", "id")
+        indexes = (models.Index(fields=["owner", "due_on"], condition=Q(closed_at__isnull=True), name="condition_open"),)
+
+    def __str__(self) -> str:
+        return self.text
+
+
+class Waiver(models.Model):
+    """A gate let through without approval, by an authority, until a date."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="waivers")
+    kind = models.CharField(max_length=11, choices=WaiverKind.choices, default=WaiverKind.GATE)
+    subject = models.CharField(max_length=120, blank=True, help_text="Key of the deliverable or check; empty: the gate.")
+    waived_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="waivers")
+    printed_name = models.CharField(max_length=120)
+    printed_title = models.CharField(max_length=120, blank=True)
+    waived_at = models.DateTimeField()
+    reason = models.TextField()
+    expires_on = models.DateField()
+    expired_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("-waived_at",)
+        constraints = (
+            models.UniqueConstraint(fields=["gate"], condition=Q(kind="gate"), name="one_waiver_per_gate"),
+            models.CheckConstraint(condition=Q(kind="gate", subject="") | ~Q(kind="gate"), name="gate_waiver_is_whole"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.gate} waived"
+

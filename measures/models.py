@@ -1,0 +1,1 @@
+"""Measures of the product management organisation come here: requirements, pipeline, objectives."""

@@ -1,0 +1,121 @@
+"""Object permissions on products, read from guardian's direct-foreign-key tables. One place per question, both ways.
+
+Superusers and administrators get nothing here by being so: what they may do is asked for by name.
+"""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.apps import apps
+from django.contrib.auth.models import AnonymousUser
+from django.db.models import Model, Q, QuerySet
+
+from gatekeeper.accounts.models import User
+from gatekeeper.common.errors import NotAllowed
+
+PRODUCT_PERMISSIONS = ("view_product", "manage_product", "contribute", "waive_gate", "rebaseline")
+GLOBAL_PERMISSIONS = ("releases.view_portfolio", "releases.administer", "releases.add_product")
+
+
+def is_administrator(user: User | AnonymousUser) -> bool:
+    """May set up people, groups, lines, playbooks and seats; has no vote and writes no evidence."""
+    return user.is_authenticated and user.is_active and user.has_perm("releases.administer")
+
+
+def sees_every_product(user: User | AnonymousUser) -> bool:
+    """Administrators and holders of `view_portfolio` see restricted products too."""
+    return user.is_authenticated and user.is_active and (
+        user.has_perm("releases.view_portfolio") or user.has_perm("releases.administer")
+    )  # fmt: skip
+
+
+def _table(name: str) -> type[Model]:
+    return apps.get_model(name)
+
+
+def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
+    """Ids of products on which the person holds one of the permissions, directly or through a group.
+
+    Without codenames: any permission, ownership or seat (what opens a restricted product).
+    """
+    perms = codenames or PRODUCT_PERMISSIONS
+    direct = Q(
+        productuserobjectpermission__user=user, productuserobjectpermission__permission__codename__in=perms
+    )
+    products = _table("releases.Product")._default_manager
+    mine = products.filter(direct).values("pk")
+    groups = products.filter(
+        productgroupobjectpermission__group__in=user.groups.values("pk"),
+        productgroupobjectpermission__permission__codename__in=perms,
+    ).values("pk")
+    found = mine.union(groups)
+    if not codenames:
+        seats = _table("approvals.ApproverRole")._default_manager
+        found = found.union(
+            products.filter(owner=user).values("pk"),
+            seats.filter(approverroleuserobjectpermission__user=user).values("product"),
+            seats.filter(approverrolegroupobjectpermission__group__in=user.groups.values("pk")).values("product"),
+        )
+    return found
+
+
+def product_permissions(user: User | AnonymousUser, product: Model) -> frozenset[str]:
+    """The product permissions that a person holds on one product; empty for the deactivated."""
+    if not user.is_authenticated or not user.is_active:
+        return frozenset()
+    direct = (
+        _table("releases.ProductUserObjectPermission")
+        ._default_manager.filter(user=user, content_object=product)
+        .values_list("permission__codename", flat=True)
+    )
+    through_groups = (
+        _table("releases.ProductGroupObjectPermission")
+        ._default_manager.filter(group__in=user.groups.values("pk"), content_object=product)
+        .values_list("permission__codename", flat=True)
+    )
+    return frozenset(direct.union(through_groups))
+
+
+def people_with(product: Model, codename: str) -> QuerySet[User]:
+    """Active people who hold a permission on a product, directly or through a group."""
+    direct = (
+        _table("releases.ProductUserObjectPermission")
+        ._default_manager.filter(content_object=product, permission__codename=codename)
+        .values("user")
+    )
+    groups = (
+        _table("releases.ProductGroupObjectPermission")
+        ._default_manager.filter(content_object=product, permission__codename=codename)
+        .values("group")
+    )
+    return User.objects.filter(Q(pk__in=direct) | Q(pk__in=User.objects.filter(groups__in=groups).values("pk"))).filter(
+        is_active=True
+    )
+
+
+def who_may_see(product: Any, people: Iterable[int]) -> set[int]:
+    """Of some people (ids), the active ones who may see a product now: for recipients at the time of sending."""
+    wanted = User.objects.filter(pk__in=list(people), is_active=True)
+    if not product.is_restricted:
+        return set(wanted.values_list("pk", flat=True))
+    return {user.pk for user in wanted if product.__class__.objects.visible_to(user).filter(pk=product.pk).exists()}
+
+
+def require_manage(user: User, product: Model) -> None:
+    """Refuse anybody but the product's managers and administrators (releases and dates)."""
+    if "manage_product" not in product_permissions(user, product) and not is_administrator(user):
+        raise NotAllowed("not_manager", f"Only a product manager of {product} may do this.")
+
+
+def require_product_permission(user: User, product: Model, codename: str, what: str) -> None:
+    """Refuse anybody who does not hold one permission on the product; administrators too."""
+    if codename not in product_permissions(user, product):
+        raise NotAllowed(f"no_{codename}", f"You may not {what} on {product}.")
+
+
+def require_administrator(user: User) -> None:
+    """Refuse anybody but administrators."""
+    if not is_administrator(user):
+        raise NotAllowed("not_administrator", "Only an administrator may do this.")
+
+

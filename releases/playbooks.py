@@ -1,0 +1,255 @@
+"""A playbook's definition: parsed from YAML or JSON into frozen values, every mistake named by its place."""
+
+import re
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from gatekeeper.common.errors import FieldProblem, Refused
+
+KEY = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
+DISCIPLINES = {
+    "PM": "product management",
+    "PP": "product planning",
+    "CPM": "core product marketing",
+    "TPM": "technical product marketing",
+    "CM": "conversation marketing",
+    "ENG": "engineering",
+    "QA": "quality",
+    "UX": "user experience",
+    "SUP": "support",
+    "SAL": "sales",
+    "LEG": "legal",
+    "FIN": "finance",
+}
+
+
+@dataclass(frozen=True)
+class RoleSpec:
+    """An approver role of a gate: its key (the function), name and how many approvals it needs."""
+
+    key: str
+    name: str
+    quorum: int = 1
+
+
+@dataclass(frozen=True)
+class DeliverableSpec:
+    """A thing a gate asks for."""
+
+    key: str
+    name: str
+    required: bool = True
+    disciplines: tuple[str, ...] = ()
+    hint: str = ""
+
+
+@dataclass(frozen=True)
+class CheckSpec:
+    """A check that an engineering tool may report; advisory unless it blocks."""
+
+    name: str
+    blocking: bool = False
+
+
+@dataclass(frozen=True)
+class GateSpec:
+    """One gate: when it is due relative to GA (days, or months after GA), who decides, who is informed, what it asks."""
+
+    key: str
+    name: str
+    short_name: str
+    offset_days: int | None
+    offset_months: int | None
+    roles: tuple[RoleSpec, ...] = ()
+    informed: tuple[str, ...] = ()
+    deliverables: tuple[DeliverableSpec, ...] = ()
+    checks: tuple[CheckSpec, ...] = ()
+    questions: tuple[str, ...] = ()
+
+    @property
+    def is_after_release(self) -> bool:
+        """Due some months after the actual release."""
+        return self.offset_months is not None
+
+
+@dataclass(frozen=True)
+class PlaybookSpec:
+    """The whole definition. `functions` names each approver function once."""
+
+    slug: str
+    name: str
+    kind: str
+    description: str
+    gates: tuple[GateSpec, ...]
+
+    def as_data(self) -> dict[str, Any]:
+        """Plain data for the database's JSON column; `parse_playbook` of it gives the same value."""
+        return asdict(self)
+
+
+class _Reader:
+    """Collects problems with their place while reading nested data."""
+
+    def __init__(self) -> None:
+        self.problems: list[FieldProblem] = []
+
+    def fail(self, place: str, message: str) -> None:
+        self.problems.append(FieldProblem(place, "invalid", f"{place}: {message}"))
+
+    def mapping(self, data: Any, place: str, allowed: set[str]) -> Mapping[str, Any]:
+        if not isinstance(data, Mapping):
+            self.fail(place, "expected a mapping")
+            return {}
+        for name in sorted(set(map(str, data)) - allowed):
+            self.fail(f"{place}.{name}", "unknown field")
+        return data
+
+    def rows(self, data: Mapping[str, Any], name: str, place: str) -> list[tuple[str, Any]]:
+        value = data.get(name) or []
+        if not isinstance(value, list | tuple):
+            self.fail(f"{place}.{name}", "expected a list")
+            return []
+        return [(f"{place}.{name}[{i}]", row) for i, row in enumerate(value)]
+
+    def text(self, data: Mapping[str, Any], name: str, place: str, *, limit: int = 200, default: str | None = None) -> str:
+        value = data.get(name, default)
+        if not isinstance(value, str) or (default is None and not value.strip()):
+            self.fail(f"{place}.{name}", "expected a text")
+            return ""
+        if len(value) > limit:
+            self.fail(f"{place}.{name}", f"longer than {limit} characters")
+        return value.strip()
+
+    def key(self, data: Mapping[str, Any], place: str) -> str:
+        value = self.text(data, "key", place, limit=64)
+        if value and not KEY.match(value):
+            self.fail(f"{place}.key", "expected lowercase words with hyphens")
+        return value
+
+    def number(self, data: Mapping[str, Any], name: str, place: str, low: int, high: int) -> int | None:
+        value = data.get(name)
+        if value is None:
+            return None
+        if not isinstance(value, int) or isinstance(value, bool) or not low <= value <= high:
+            self.fail(f"{place}.{name}", f"expected a whole number from {low} to {high}")
+            return None
+        return value
+
+    def flag(self, data: Mapping[str, Any], name: str, place: str, default: bool) -> bool:
+        value = data.get(name, default)
+        if not isinstance(value, bool):
+            self.fail(f"{place}.{name}", "expected true or false")
+            return default
+        return value
+
+    def texts(self, data: Mapping[str, Any], name: str, place: str) -> tuple[str, ...]:
+        found = []
+        for spot, row in self.rows(data, name, place):
+            if not isinstance(row, str) or not row.strip():
+                self.fail(spot, "expected a text")
+            else:
+                found.append(row.strip())
+        return tuple(found)
+
+    def distinct(self, keys: list[str], place: str) -> None:
+        for key in sorted({k for k in keys if keys.count(k) > 1}):
+            self.fail(place, f"{key} stands twice")
+
+
+def parse_playbook(data: Any) -> PlaybookSpec:
+    """Read a playbook from plain data.
+
+    Raises:
+        Refused: with one field problem per mistake, each naming its place such as `gates[2].roles[0].quorum`.
+    """
+    read = _Reader()
+    top = read.mapping(data, "playbook", {"slug", "name", "kind", "description", "gates"})
+    kind = str(top.get("kind", "gates"))
+    if kind not in ("gates", "history"):
+        read.fail("playbook.kind", "expected gates or history")
+    slug = read.text(top, "slug", "playbook", limit=64)
+    if slug and not KEY.match(slug):
+        read.fail("playbook.slug", "expected lowercase words with hyphens")
+    gates = tuple(_gate(read, place, row, kind) for place, row in read.rows(top, "gates", "playbook"))
+    if not gates:
+        read.fail("playbook.gates", "at least one gate is needed")
+    read.distinct([gate.key for gate in gates], "playbook.gates")
+    if kind == "gates":
+        _check_order(read, gates)
+    spec = PlaybookSpec(
+        slug=slug,
+        name=read.text(top, "name", "playbook"),
+        kind=kind,
+        description=read.text(top, "description", "playbook", limit=2000, default=""),
+        gates=gates,
+    )
+    if read.problems:
+        first = read.problems[0].message
+        more = f" (and {len(read.problems) - 1} more)" if len(read.problems) > 1 else ""
+        raise Refused("invalid_playbook", f"The playbook was not loaded. {first}{more}", fields=read.problems)
+    return spec
+
+
+def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
+    data = read.mapping(
+        row,
+        place,
+        {"key", "name", "short_name", "offset_days", "offset_months", "roles", "informed", "deliverables", "checks", "questions"},
+    )
+    days = read.number(data, "offset_days", place, -3650, 0)
+    months = read.number(data, "offset_months", place, 1, 60)
+    if kind == "gates" and (days is None) == (months is None):
+        read.fail(place, "give offset_days (0 or less) or offset_months (1 or more), one of them")
+    name = read.text(data, "name", place, limit=120)
+    roles = []
+    for spot, item in read.rows(data, "roles", place):
+        role = read.mapping(item, spot, {"key", "name", "quorum"})
+        quorum = read.number(role, "quorum", spot, 1, 50)
+        roles.append(RoleSpec(read.key(role, spot), read.text(role, "name", spot, limit=80), 1 if quorum is None else quorum))
+    read.distinct([role.key for role in roles], f"{place}.roles")
+    if kind == "gates" and not roles:
+        read.fail(f"{place}.roles", "a gate without approver roles could never be approved")
+    deliverables = []
+    for spot, item in read.rows(data, "deliverables", place):
+        thing = read.mapping(item, spot, {"key", "name", "required", "disciplines", "hint"})
+        disciplines = read.texts(thing, "disciplines", spot)
+        for unknown in sorted(set(disciplines) - set(DISCIPLINES)):
+            read.fail(f"{spot}.disciplines", f"{unknown} is not one of {', '.join(DISCIPLINES)}")
+        deliverables.append(
+            DeliverableSpec(
+                read.key(thing, spot),
+                read.text(thing, "name", spot, limit=120),
+                read.flag(thing, "required", spot, True),
+                disciplines,
+                read.text(thing, "hint", spot, limit=300, default=""),
+            )
+        )
+    read.distinct([thing.key for thing in deliverables], f"{place}.deliverables")
+    checks = []
+    for spot, item in read.rows(data, "checks", place):
+        check = read.mapping(item, spot, {"name", "blocking"})
+        checks.append(CheckSpec(read.text(check, "name", spot, limit=120), read.flag(check, "blocking", spot, False)))
+    return GateSpec(
+        key=read.key(data, place),
+        name=name,
+        short_name=read.text(data, "short_name", place, limit=40, default=name[:40]) or name[:40],
+        offset_days=days,
+        offset_months=months,
+        roles=tuple(roles),
+        informed=read.texts(data, "informed", place),
+        deliverables=tuple(deliverables),
+        checks=tuple(checks),
+        questions=read.texts(data, "questions", place),
+    )
+
+
+def _check_order(read: _Reader, gates: tuple[GateSpec, ...]) -> None:
+    """Gates before GA come first, in order of their days; assessments after GA follow."""
+    last = (False, -100_000)
+    for index, gate in enumerate(gates):
+        months = gate.offset_months
+        here = (months is not None, months if months is not None else gate.offset_days or 0)
+        if here < last:
+            read.fail(f"playbook.gates[{index}]", f"{gate.name} is due before the gate above it")
+        last = here
