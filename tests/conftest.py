@@ -1,0 +1,53 @@
+"""Fixtures of the whole suite. The cast of people and releases is in cast.py."""
+
+import importlib.util
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from django.conf import settings
+from django.db import connection
+from pytest_django.fixtures import SettingsWrapper
+
+from tests.processes import Process, start_worker
+
+pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """What needs PostgreSQL says so when there is none, instead of passing without having run."""
+    is_postgresql = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
+    for item in items:
+        if "postgres" in item.keywords and not is_postgresql:
+            item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
+
+
+@pytest.fixture(autouse=True)
+def _own_media(tmp_path: Path, settings: SettingsWrapper) -> None:
+    """Uploads of one test are not there in the next."""
+    settings.MEDIA_ROOT = tmp_path / "media"
+
+
+@pytest.fixture
+def empty_queue() -> None:
+    """No task of an earlier test is waiting."""
+    if settings.REDIS_URL:
+        from celery import current_app
+
+        with current_app.connection_for_write() as broker:
+            client = broker.default_channel.client
+            for key in client.scan_iter(f"{settings.CELERY_BROKER_TRANSPORT_OPTIONS['global_keyprefix']}*"):
+                client.delete(key)
+        return
+    messages = settings.QUEUE_DIR / "messages"
+    shutil.rmtree(messages, ignore_errors=True)
+    messages.mkdir(parents=True)
+
+
+@pytest.fixture
+def worker(transactional_db: None, empty_queue: None) -> Iterator[Process]:
+    """A real Celery worker process that works on this test's database."""
+    connection.close()
+    with start_worker() as process:
+        yield process

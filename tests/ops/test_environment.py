@@ -1,0 +1,149 @@
+"""A wrong environment stops the start with one clear line; a right one is enough."""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from gatekeeper.environment import PARSERS, Environment
+from gatekeeper.settings import VARIABLES
+from tests.processes import ROOT, plain_environment
+
+KEY = "k3y-" * 20
+PRODUCTION = {
+    "PRODUCTION": "1",
+    "BASE_URL": "https://gates.example.com",
+    "SECRET_KEY": "0123456789abcdefghij" * 3,
+    "DATABASE_URL": "postgres://gatekeeper:word@db:5432/gatekeeper",
+    "REDIS_URL": "redis://queue:6379/0",
+    "EMAIL_URL": "smtp+tls://gatekeeper:word@mail.example.com:587",
+}
+MALFORMED = {
+    "PRODUCTION": "maybe",
+    "BASE_URL": "gates.example.com",
+    "SECRET_KEY": "short",
+    "PROXY_COUNT": "one",
+    "DATABASE_URL": "mysql://host/name",
+    "REDIS_URL": "localhost:6379",
+    "EMAIL_URL": "mail.example.com",
+    "TIME_ZONE": "Mars/Olympus",
+    "UPLOAD_LIMIT_MB": "0",
+    "PORT": "80000",
+    "WEB_WORKERS": "-1",
+    "WEB_THREADS": "four",
+    "DEMO": "perhaps",
+    "LOG_LEVEL": "LOUD",
+    "DEBUG": "2",
+}
+
+
+def start(tmp_path: Path, code: str = "import django; django.setup()", **variables: str) -> subprocess.CompletedProcess:
+    """Start Python with the product's settings and these variables only."""
+    environment = plain_environment(
+        DJANGO_SETTINGS_MODULE="gatekeeper.settings", **({"VAR_DIR": str(tmp_path / "var")} | variables)
+    )
+    return subprocess.run(
+        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
+    )
+
+
+@pytest.mark.parametrize("name", MALFORMED)
+def test_a_malformed_variable_is_named_with_what_is_expected(name: str, tmp_path: Path) -> None:
+    result = start(tmp_path, **{name: MALFORMED[name]})
+    expected = next(variable.expected for variable in VARIABLES if variable.name == name)
+    assert result.returncode == 3
+    assert result.stderr.startswith(f"gatekeeper cannot start: {name}")
+    assert result.stderr.strip().endswith(f"Expected: {expected}.")
+    assert "Traceback" not in result.stderr
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_every_variable_that_can_be_malformed_is_tried_above() -> None:
+    anything_goes = {"text", "list", "folder"}
+    assert {variable.name for variable in VARIABLES if variable.kind not in anything_goes} == set(MALFORMED)
+    assert {variable.kind for variable in VARIABLES} <= set(PARSERS)
+
+
+@pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "PRODUCTION"])
+def test_production_asks_for_what_is_missing(name: str, tmp_path: Path) -> None:
+    result = start(tmp_path, **{key: value for key, value in PRODUCTION.items() if key != name})
+    assert result.returncode == 3
+    assert result.stderr.startswith(f"gatekeeper cannot start: {name} is missing. Expected: ")
+    assert len(result.stderr.strip().splitlines()) == 1
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [("BASE_URL", "http://gates.example.com"), ("DATABASE_URL", "sqlite:////tmp/x.sqlite3"), ("DEBUG", "1")],
+)
+def test_production_refuses_embedded_habits(name: str, value: str, tmp_path: Path) -> None:
+    result = start(tmp_path, **(PRODUCTION | {name: value}))
+    assert result.returncode == 3
+    assert f"gatekeeper cannot start: {name}" in result.stderr
+
+
+def test_a_secret_is_never_printed(tmp_path: Path) -> None:
+    result = start(tmp_path, DATABASE_URL="mysql://user:hidden-word@host/name", SECRET_KEY="hidden-word")
+    assert "DATABASE_URL" in result.stderr
+    assert "hidden-word" not in result.stderr
+
+
+def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+    blocked = tmp_path / "file"
+    blocked.write_text("")
+    result = start(tmp_path, VAR_DIR=str(blocked / "var"))
+    assert result.returncode == 3
+    assert result.stderr.startswith("gatekeeper cannot start: VAR_DIR")
+
+
+def test_the_embedded_key_is_made_once_and_private(tmp_path: Path) -> None:
+    code = "from django.conf import settings; print(settings.SECRET_KEY)"
+    first, second = start(tmp_path, code), start(tmp_path, code)
+    assert first.stdout == second.stdout
+    assert len(first.stdout.strip()) >= 50
+    assert (tmp_path / "var" / "secret_key").stat().st_mode & 0o777 == 0o600
+
+
+def test_the_deploy_check_is_clean_in_production(tmp_path: Path) -> None:
+    environment = plain_environment(VAR_DIR=str(tmp_path / "var"), **PRODUCTION)
+    result = subprocess.run(
+        [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+    )  # fmt: skip
+    assert result.returncode == 0, result.stderr
+
+
+def test_https_turns_on_everything_that_needs_it(tmp_path: Path) -> None:
+    code = (
+        "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, "
+        "s.CSRF_COOKIE_SECURE, s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS)"
+    )
+    assert start(tmp_path, code, **PRODUCTION).stdout.split() == ["__Host-gk", "True", "True", "True", "31536000"]
+    assert start(tmp_path, code).stdout.split() == ["gk", "False", "False", "False", "0"]
+
+
+@pytest.mark.parametrize(
+    ("address", "expected"),
+    [
+        ("smtp://mail.example.com", ("mail.example.com", 25, False, False)),
+        ("smtp+tls://u:p%40ss@mail.example.com", ("mail.example.com", 587, True, False)),
+        ("smtps://mail.example.com:4650", ("mail.example.com", 4650, False, True)),
+    ],
+)
+def test_mail_addresses(address: str, expected: tuple[str, int, bool, bool]) -> None:
+    mail = Environment(VARIABLES, {"EMAIL_URL": address}).read("EMAIL_URL")
+    assert (mail["EMAIL_HOST"], mail["EMAIL_PORT"], mail["EMAIL_USE_TLS"], mail["EMAIL_USE_SSL"]) == expected
+    assert mail["EMAIL_HOST_PASSWORD"] == ("p@ss" if "p%40ss" in address else "")
+
+
+def test_the_readme_prints_the_table_of_variables() -> None:
+    readme = (ROOT / "README.md").read_text()
+    section = readme.split("## Configuration", 1)[1].split("\n## ", 1)[0]
+    rows = [row for row in section.splitlines() if re.match(r"\| `[A-Z_]+` \|", row)]
+    expected = [
+        f"| `{v.name}` | {v.purpose} | {v.expected} | {v.shown_default()}{f'; required {v.required}' if v.required else ''} |"
+        for v in VARIABLES
+    ]
+    assert rows == expected

@@ -1,0 +1,37 @@
+"""The settings the tests run with: the product's own, in folders of this run, with quick password hashes.
+
+DATABASE_URL and REDIS_URL count as in production, so that the same suite runs on PostgreSQL and Redis.
+"""
+
+import atexit
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+# Each process of a parallel run has its own folder: database file, queue, uploads.
+_OWN = Path(tempfile.mkdtemp(prefix="gatekeeper-tests-"))
+atexit.register(shutil.rmtree, _OWN, ignore_errors=True)
+
+# What a developer's shell sets for a running instance is not meant for the tests.
+for _name in ("PRODUCTION", "BASE_URL", "DEBUG", "PROXY_COUNT", "ALLOWED_HOSTS", "TIME_ZONE", "EMAIL_URL", "EMAIL_FROM",
+              "STATIC_DIR", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "UPLOAD_LIMIT_MB", "LOG_LEVEL"):  # fmt: skip
+    os.environ.pop(_name, None)
+os.environ["VAR_DIR"] = str(_OWN)
+
+from gatekeeper.settings import *  # noqa: E402, F403
+from gatekeeper.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, REDIS_URL, STORAGES  # noqa: E402
+
+PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
+STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
+ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
+
+_database = DATABASES["default"]
+if _database["ENGINE"] == "django.db.backends.sqlite3":
+    # a file and not memory: threads and worker processes of a test must see the same database
+    _database["TEST"] = {"NAME": str(_OWN / "test.sqlite3")}
+    _database["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+_database["CONN_MAX_AGE"] = 0
+if REDIS_URL:
+    # parallel runs share the server and must not take each other's tasks
+    CELERY_BROKER_TRANSPORT_OPTIONS["global_keyprefix"] = f"{_OWN.name}:"
