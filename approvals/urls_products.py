@@ -1,0 +1,5 @@
+"""Addresses of the products pages."""
+
+from django.urls import URLPattern
+
+urlpatterns: list[URLPattern] = []
