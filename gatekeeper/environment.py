@@ -39,11 +39,12 @@ class Variable:
     required: str = ""
     secret: bool = False
 
-    def shown_default(self) -> str:
-        """The default as the README prints it."""
-        if self.default_note:
-            return self.default_note
-        return f"`{self.default}`" if self.default else "empty"
+    def row(self) -> str:
+        """Its row in the README's table."""
+        default = self.default_note or (f"`{self.default}`" if self.default else "empty")
+        if self.required:
+            default += f"; required {self.required}"
+        return f"| `{self.name}` | {self.purpose} | {self.expected} | {default} |"
 
 
 def _boolean(text: str) -> bool:

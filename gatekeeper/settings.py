@@ -24,7 +24,7 @@ VARIABLES = (
     ),
     Variable(
         "SECRET_KEY", "key", None, "at least 50 random characters, such as "
-        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'` prints", "Signs sessions and links.",
+        "`python -c 'import secrets; print(secrets.token_urlsafe(50))'` prints them", "Signs sessions and links.",
         "made once, kept in `VAR_DIR/secret_key`", "in production", secret=True,
     ),
     Variable("SECRET_KEY_FALLBACKS", "list", "", "earlier keys, separated by commas",
@@ -385,7 +385,11 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "gatekeeper.common.tasks.heartbeat", "schedule": 30, "options": {"expires": 30}},
     "relay": {"task": "notifications.tasks.relay", "schedule": 5, "options": {"expires": 5}},
     "sweep": {"task": "releases.tasks.sweep", "schedule": 300, "options": {"expires": 300}},
-    "seal-history": {"task": "releases.tasks.seal_history", "schedule": crontab(minute=7), "options": {"expires": 3000}},
+    "seal-history": {
+        "task": "releases.tasks.seal_history",
+        "schedule": crontab(minute=7),
+        "options": {"expires": 3000},
+    },
     "clear-sessions": {
         "task": "gatekeeper.common.tasks.clear_sessions",
         "schedule": crontab(hour=3, minute=17),

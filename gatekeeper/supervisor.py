@@ -131,7 +131,7 @@ class Supervisor:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             start_new_session=True,  # Ctrl-C reaches us alone, and its whole group can be ended
-            preexec_fn=_end_with(os.getpid()),  # noqa: PLW1509  # one thread here
+            preexec_fn=_end_with(os.getpid()),  # one thread here
         )
         if child.process.stdout is not None:
             os.set_blocking(child.process.stdout.fileno(), False)

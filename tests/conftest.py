@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from tests.processes import Process, start_worker
 
@@ -24,7 +24,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 
 @pytest.fixture(autouse=True)
-def _own_media(tmp_path: Path, settings: SettingsWrapper) -> None:
+def _own_media(tmp_path: Path, settings: Settings) -> None:
     """Uploads of one test are not there in the next."""
     settings.MEDIA_ROOT = tmp_path / "media"
 

@@ -33,7 +33,8 @@ def test_database_url() -> str:
     if connection.vendor == "sqlite":
         return f"sqlite:///{config['NAME']}"
     password = f":{config['PASSWORD']}" if config["PASSWORD"] else ""
-    return f"postgres://{config['USER']}{password}@{config['HOST'] or 'localhost'}:{config['PORT'] or 5432}/{config['NAME']}"
+    host, port = config["HOST"] or "localhost", config["PORT"] or 5432
+    return f"postgres://{config['USER']}{password}@{host}:{port}/{config['NAME']}"
 
 
 def environment_of_test(**changes: str) -> dict[str, str]:
@@ -98,10 +99,8 @@ class Process:
         self.output()
         if self.popen.poll() is None:
             self.popen.terminate()
-            try:
+            with suppress(subprocess.TimeoutExpired):
                 self.popen.wait(15)
-            except subprocess.TimeoutExpired:
-                pass
         self.kill_group()
         if self.popen.stdout is not None:
             self.popen.stdout.close()

@@ -22,7 +22,7 @@ BEAT_MAY_BE_OLD = timedelta(seconds=120)
 BROKER_TIMEOUT = 2
 
 
-class NotReady(Exception):  # noqa: N818  # a finding, not a fault
+class NotReady(Exception):  # a finding, not a fault
     """One part does not work; the text goes to the log."""
 
 

@@ -18,7 +18,8 @@ class PlainFormatter(logging.Formatter):
     """For a terminal: level, where from, what."""
 
     def format(self, record: logging.LogRecord) -> str:
-        line = f"{record.levelname.lower()} {record.name}: {record.getMessage()}".replace("\n", "\\n").replace("\r", "\\r")
+        message = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
+        line = f"{record.levelname.lower()} {record.name}: {message}"
         if tail := getattr(record, "request_id", ""):
             line = f"{line} [{tail}]"
         if record.exc_info:

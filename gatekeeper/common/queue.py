@@ -8,8 +8,6 @@ from celery import current_app
 from django.db import transaction
 from kombu.exceptions import OperationalError
 
-
-
 logger = logging.getLogger(__name__)
 
 # After a failure nobody tries again for so long: a frozen Redis must not cost every request its timeout.

@@ -7,7 +7,7 @@ from django.http import HttpRequest
 
 
 def client_ip(request: HttpRequest) -> str:
-    """The sender's address. X-Forwarded-For counts only as far as our own proxies wrote it; anybody can send the rest."""
+    """The sender's address. X-Forwarded-For counts as far as our own proxies wrote it; anybody can send the rest."""
     peer = str(request.META.get("REMOTE_ADDR", ""))
     forwarded = [part.strip() for part in str(request.META.get("HTTP_X_FORWARDED_FOR", "")).split(",") if part.strip()]
     proxies = settings.PROXY_COUNT

@@ -8,7 +8,7 @@ from django.conf import settings
 from django.contrib.auth import get_user_model
 from django.test import Client, RequestFactory
 from django.utils import timezone
-from pytest_django.fixtures import SettingsWrapper
+from pytest_django import Settings
 
 from gatekeeper.common.requests import client_ip
 
@@ -36,7 +36,7 @@ def test_pages_are_kept_by_no_cache(client: Client) -> None:
     assert "public" in client.get("/static/admin/css/base.css")["Cache-Control"]
 
 
-def test_a_request_id_is_taken_from_our_proxy_alone(client: Client, settings: SettingsWrapper) -> None:
+def test_a_request_id_is_taken_from_our_proxy_alone(client: Client, settings: Settings) -> None:
     given = "abcdef-0123456789"
     assert client.get("/healthz", headers={"X-Request-Id": given})["X-Request-Id"] != given
     settings.PROXY_COUNT = 1
@@ -63,7 +63,7 @@ def test_a_body_over_the_limit_is_refused_unread(client: Client) -> None:
     ],
 )
 def test_only_our_proxies_say_where_a_request_comes_from(
-    proxies: int, forwarded: str, expected: str, settings: SettingsWrapper
+    proxies: int, forwarded: str, expected: str, settings: Settings
 ) -> None:
     settings.PROXY_COUNT = proxies
     request = RequestFactory().get("/", headers={"X-Forwarded-For": forwarded}, REMOTE_ADDR="192.0.2.1")

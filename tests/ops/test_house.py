@@ -66,5 +66,7 @@ def test_sqlite_waits_for_its_turn_and_keeps_a_write_ahead_log() -> None:
 
 def test_the_layers_of_the_house_are_held() -> None:
     contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
-    layers = next(contract for contract in contracts if contract["type"] == "layers" and "releases" in contract["layers"])
+    layers = next(
+        contract for contract in contracts if contract["type"] == "layers" and "releases" in contract["layers"]
+    )
     assert layers["layers"][-3:] == ["releases", "gatekeeper.accounts", "gatekeeper.common"]
