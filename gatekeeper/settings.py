@@ -179,10 +179,20 @@ TEMPLATES = [
                 "django.template.context_processors.request",
                 "django.contrib.auth.context_processors.auth",
                 "django.contrib.messages.context_processors.messages",
+                "gatekeeper.common.context.shell",
             ],
         },
     },
 ]
+# what the frame of every page shows, from the apps that know it: gatekeeper/common/context.py
+SHELL_PROVIDERS = {
+    "waiting_count": "approvals.shell.waiting_count",
+    "unread_count": "notifications.shell.unread_count",
+    "watching": "notifications.shell.watching",
+    "is_administrator": "gatekeeper.accounts.shell.is_administrator",
+    "organisation_name": "releases.shell.organisation_name",
+}
+CSRF_FAILURE_VIEW = "gatekeeper.common.error_pages.csrf_failure"
 MESSAGE_STORAGE = "django.contrib.messages.storage.session.SessionStorage"
 
 # --- Database ------------------------------------------------------------------------------------------------------

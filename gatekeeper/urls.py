@@ -1,5 +1,6 @@
 """Mounts the rooms. Each app brings its own urls; the order below decides nothing."""
 
+from django.conf import settings
 from django.contrib import admin
 from django.urls import include, path
 
@@ -11,3 +12,11 @@ urlpatterns = [
     path("admin/", admin.site.urls),
     path("", include("approvals.urls")),
 ]
+
+if settings.DEBUG:
+    urlpatterns += [path("components/", include("gatekeeper.common.sheet"))]
+
+handler400 = "gatekeeper.common.error_pages.bad_request"
+handler403 = "gatekeeper.common.error_pages.permission_denied"
+handler404 = "gatekeeper.common.error_pages.not_found"
+handler500 = "gatekeeper.common.error_pages.server_error"

@@ -129,6 +129,11 @@ class Shell:
         return str(function()) if function else ""
 
     @property
+    def frame(self) -> str:
+        """The base of pages that anybody may meet: with navigation only for people who are signed in."""
+        return "base.html" if self.person else "base_plain.html"
+
+    @property
     def theme(self) -> str:
         return str(getattr(self.person, "theme", "") or "")
 

@@ -1,0 +1,232 @@
+// gatekeeper: what makes the pages quicker. Every page and form works without it.
+(() => {
+  "use strict";
+  const doc = document, root = doc.documentElement;
+  const $ = (selector, from = doc) => from.querySelector(selector);
+  const $$ = (selector, from = doc) => [...from.querySelectorAll(selector)];
+  const shown = (el) => el.getClientRects().length > 0;
+  root.classList.add("js");
+
+  // ---- shortcuts
+  let leader = 0;
+  const typing = (el) => el.isContentEditable || (el.matches("input,textarea,select") && !/^(checkbox|radio|button|submit)$/.test(el.type));
+  const rows = () => $$("[data-row]").filter(shown);
+  const rowOf = (el) => el.closest("[data-row]");
+  const move = (step) => {
+    const all = rows(), at = all.indexOf(rowOf(doc.activeElement));
+    const row = all[at < 0 ? (step > 0 ? 0 : all.length - 1) : Math.max(0, Math.min(all.length - 1, at + step))];
+    if (!row) return false;
+    ($("[data-row-link]", row) || $("a", row) || row).focus();
+    row.scrollIntoView({ block: "nearest" });
+    return true;
+  };
+  const open = (what) => {
+    const row = rowOf(doc.activeElement), opener = row && $(`[data-open=${what}]`, row);
+    if (opener) opener.click();
+    return !!opener;
+  };
+  const keys = {
+    "/": () => {
+      const box = $("[data-search]");
+      if (!box) return false;
+      box.closest(".topbar")?.classList.add("searching");
+      box.focus(); box.select();
+      return true;
+    },
+    "?": () => { const list = $("#shortcuts"); list?.togglePopover(); return !!list; },
+    j: () => move(1), k: () => move(-1), a: () => open("approve"), d: () => open("decline"),
+    g: () => { leader = Date.now(); return true; },
+  };
+  const escape = (el) => {
+    const menu = $$("details.menu[open]").pop();
+    if (menu) { menu.open = false; $("summary", menu).focus(); }
+    if (el.matches("[data-search]")) { el.blur(); $(".topbar.searching")?.classList.remove("searching"); }
+    doc.body.classList.add("tips-off");
+  };
+  doc.addEventListener("mousemove", () => doc.body.classList.remove("tips-off"), { passive: true });
+  doc.addEventListener("focusin", () => doc.body.classList.remove("tips-off"));
+  doc.addEventListener("keydown", (e) => {
+    const el = e.target instanceof Element ? e.target : doc.body;
+    if (e.key === "Escape") return escape(el);
+    if (e.key === "Enter" && (e.ctrlKey || e.metaKey)) {
+      const form = el.closest("form");
+      if (!form || form.method === "get") return;
+      e.preventDefault();
+      const button = $$("button:not([type=button]),input[type=submit]", form).find((b) => shown(b) && !b.disabled && b.ariaDisabled !== "true");
+      if (button) form.requestSubmit(button);
+      return;
+    }
+    if (doc.body.dataset.shortcuts === "off" || e.ctrlKey || e.metaKey || e.altKey || e.isComposing || typing(el)) return;
+    if (Date.now() - leader < 1500) {
+      leader = 0;
+      const link = /^[a-z]$/.test(e.key) && $(`[data-go=${e.key}]`);
+      if (link) { e.preventDefault(); location.assign(link.href); return; }
+    }
+    if (Object.hasOwn(keys, e.key) && keys[e.key]()) e.preventDefault();
+  });
+
+  // ---- menus close by a click elsewhere
+  doc.addEventListener("click", (e) => {
+    for (const menu of $$("details.menu[open]")) if (!menu.contains(e.target)) menu.open = false;
+  });
+
+  // ---- toasts: one at a time, six seconds, longer while someone reads
+  const box = $("#toasts");
+  const startToast = (toast) => {
+    if (toast.dataset.on) return;
+    toast.dataset.on = "1";
+    let timer = 0;
+    const wait = () => { clearTimeout(timer); timer = setTimeout(() => toast.remove(), $("form,a", toast) ? 10000 : 6000); };
+    const stay = () => clearTimeout(timer);
+    toast.addEventListener("mouseenter", stay); toast.addEventListener("mouseleave", wait);
+    toast.addEventListener("focusin", stay); toast.addEventListener("focusout", wait);
+    wait();
+  };
+  if (box) {
+    // a live region announces only what is put into it, so what came with the page is put in again
+    const first = [...box.children];
+    box.replaceChildren();
+    new MutationObserver(() => $$(".gk-toast", box).forEach(startToast)).observe(box, { childList: true });
+    setTimeout(() => box.append(...first), 150);
+  }
+
+  // ---- one submit is one request
+  const rest = (form) => {
+    delete form.dataset.sent;
+    const button = $("[aria-busy]", form);
+    if (!button) return;
+    button.removeAttribute("aria-busy");
+    if (button.words) button.replaceChildren(...button.words);
+    button.words = null;
+  };
+  doc.addEventListener("submit", (e) => {
+    const form = e.target, button = e.submitter;
+    if (button?.ariaDisabled === "true") { e.preventDefault(); e.stopImmediatePropagation(); return; }
+    if (form.method !== "post" || form.target) return;
+    if (form.dataset.sent) { e.preventDefault(); e.stopImmediatePropagation(); return; }
+    form.dataset.sent = "1";
+    if (!button || button.matches("input")) return;
+    button.setAttribute("aria-busy", "true");
+    setTimeout(() => {
+      if (!form.dataset.sent) return;
+      button.words = [...button.childNodes];
+      button.replaceChildren(button.dataset.busy || "Saving");
+    }, 300);
+  }, true);
+  addEventListener("pageshow", (e) => { if (e.persisted) $$("form[data-sent]").forEach(rest); });
+
+  // ---- clicks
+  const flash = (button, words) => {
+    const was = [...button.childNodes];
+    button.replaceChildren(words);
+    setTimeout(() => button.replaceChildren(...was), 2000);
+  };
+  doc.addEventListener("click", (e) => {
+    const hit = e.target.closest?.("[data-close],[data-fill],[data-reveal],[data-copy],[data-print],[aria-disabled=true]");
+    if (!hit) return;
+    const { fill, reveal, copy } = hit.dataset;
+    if (hit.ariaDisabled === "true") e.preventDefault();
+    else if (fill) {
+      const field = doc.getElementById(fill);
+      field.value = hit.dataset.value;
+      field.dispatchEvent(new Event("change", { bubbles: true }));
+      field.focus();
+    } else if (reveal) {
+      const field = doc.getElementById(reveal), hidden = field.type === "password";
+      field.type = hidden ? "text" : "password";
+      hit.ariaPressed = String(hidden);
+    } else if (copy) {
+      const from = doc.getElementById(copy);
+      navigator.clipboard?.writeText(from.value ?? from.textContent.trim()).then(() => flash(hit, "Copied"), () => flash(hit, "Select it by hand"));
+    } else if ("print" in hit.dataset) print();
+    else if ("close" in hit.dataset) hit.closest(".gk-toast,.banner").remove();
+  });
+
+  // ---- files dropped anywhere on a card
+  const dropZone = (e) => e.dataTransfer?.types.includes("Files") && e.target.closest?.("[data-drop]");
+  for (const name of ["dragover", "dragleave", "drop"]) doc.addEventListener(name, (e) => {
+    const card = dropZone(e), input = card && $("input[type=file]", card);
+    if (!input) return;
+    if (name !== "dragleave") e.preventDefault();
+    card.classList.toggle("dropping", name === "dragover");
+    if (name !== "drop") return;
+    const details = input.closest("details");
+    if (details) details.open = true;
+    input.files = e.dataTransfer.files;
+    input.dispatchEvent(new Event("change", { bubbles: true }));
+    input.focus();
+  });
+
+  // ---- drafts save themselves: five seconds after a change, and on leaving the field
+  const drafts = new WeakMap();
+  const save = async (field) => {
+    const state = drafts.get(field);
+    if (!state?.dirty || state.busy) return;
+    Object.assign(state, { dirty: false, busy: true });
+    clearTimeout(state.timer);
+    const status = doc.getElementById(field.dataset.status), say = (words) => { if (status) status.textContent = words; };
+    try {
+      const answer = await fetch(field.dataset.autosave, { method: "POST", body: new FormData(field.form), headers: { Accept: "application/json" } });
+      const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
+      if (answer.ok && !answer.redirected) {
+        say(body.saved || "Draft saved");
+        if (body.version !== undefined && field.form.elements.version) field.form.elements.version.value = body.version;
+      } else { state.dirty = answer.status >= 500; say(body.detail || body.message || "Not saved. Keep this page open and save by hand."); }
+    } catch { state.dirty = true; say("No connection. The draft is not saved yet."); }
+    state.busy = false;
+    if (state.dirty) state.timer = setTimeout(save, 5000, field);
+  };
+  doc.addEventListener("input", (e) => {
+    const field = e.target;
+    if (!field.dataset?.autosave || !field.form) return;
+    const state = drafts.get(field) || {};
+    drafts.set(field, Object.assign(state, { dirty: true }));
+    clearTimeout(state.timer);
+    state.timer = setTimeout(save, 5000, field);
+  });
+  doc.addEventListener("focusout", (e) => { if (e.target.dataset?.autosave) save(e.target); });
+
+  // ---- htmx: the token, who gets the focus, and words for failures
+  const failure = (target, words) => {
+    const banner = doc.createElement("div"), text = doc.createElement("p");
+    banner.className = "banner t-dec"; banner.setAttribute("role", "alert"); text.className = "grow"; text.textContent = words;
+    banner.append(text);
+    const place = target?.isConnected && !target.closest("table,svg,ul,ol,select") ? target : $("#banners") || $("main");
+    $(":scope>.banner[data-failed]", place)?.remove();
+    banner.dataset.failed = "";
+    place.prepend(banner);
+  };
+  const polled = (e) => e.detail.elt?.dataset?.poll !== undefined;
+  const on = (name, listener) => doc.addEventListener(`htmx:${name}`, listener);
+  on("configRequest", (e) => {
+    const token = $("[name=csrfmiddlewaretoken]");
+    if (token && e.detail.verb !== "get") e.detail.headers["X-CSRFToken"] = token.value;
+  });
+  on("beforeRequest", (e) => { if (polled(e) && doc.hidden) e.preventDefault(); });
+  on("beforeSwap", (e) => {
+    // the session has ended: the sign-in page is not a fragment
+    if (new URL(e.detail.xhr.responseURL || location.href, location.href).pathname === "/sign-in/") { e.detail.shouldSwap = false; location.reload(); }
+  });
+  on("afterRequest", (e) => { const form = e.detail.elt?.closest?.("form"); if (form) rest(form); });
+  on("afterSettle", (e) => {
+    const part = e.detail.elt;
+    if (!part?.isConnected || polled(e) || part.dataset.poll !== undefined) return;
+    let to = part.matches("[data-focus]") ? part : $("[data-focus]", part);
+    if (!to && doc.activeElement === doc.body) to = $("h1,h2,h3", part);
+    if (!to) return;
+    if (to.tabIndex < 0) to.tabIndex = -1;
+    to.focus();
+  });
+  const reference = (xhr) => { const id = xhr?.getResponseHeader?.("X-Request-Id"); return id ? ` Reference ${id}.` : ""; };
+  on("responseError", (e) => {
+    if (polled(e)) return;
+    const { xhr, target } = e.detail, words = {
+      403: "You may not do this.", 404: "This is not here any more. Load the page again.", 413: "This file is too large.", 429: "Too many requests. Wait a minute and try again.",
+    }[xhr.status] || "This did not work, and nothing was changed. Try again.";
+    failure(target, words + reference(xhr));
+  });
+  for (const name of ["sendError", "timeout"]) on(name, (e) => { if (!polled(e)) failure(e.detail.target, "No connection. Nothing was saved; what you typed is still here. Try again."); });
+
+  // ---- a form that came back: its summary is the first thing to hear
+  $("[data-focus]")?.focus();
+})();
