@@ -66,7 +66,9 @@ def refusal(request: HttpRequest, error: DomainError, *, back_url: str = "", bac
     """A rule said no and there is no form to put it in: a page in the frame (or a banner for htmx) with its status."""
     context = {
         "error": error,
-        "heading": {403: "You may not do this", 409: "This has changed meanwhile"}.get(error.status, "This is not possible"),
+        "heading": {403: "You may not do this", 409: "This has changed meanwhile"}.get(
+            error.status, "This is not possible"
+        ),
         "back_url": back_url,
         "back_words": back_words,
     }

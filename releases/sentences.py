@@ -1,0 +1,301 @@
+"""Events as sentences, for the activity feed, notices and mails: one small entry per kind.
+
+A sentence begins with its actor ("Grace Kim approved …") or, when nobody did it, with its subject. Parts marked `B`
+are printed bold; `text` is the whole sentence for places without markup.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import date
+from typing import Any
+
+from releases.kinds import Cause, EventKind, SettledHow
+from releases.models import Event
+
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+class B(str):
+    """A part of a sentence that is printed bold."""
+
+    __slots__ = ()
+
+    @property
+    def is_bold(self) -> bool:
+        return True
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """What happened: the parts after the actor's name, a quotation (comment or reason), and the mark of the feed."""
+
+    parts: tuple[str, ...]
+    quote: str = ""
+    icon: str = "activity"
+
+    @property
+    def text(self) -> str:
+        return "".join(self.parts)
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What an entry reads: the event's data and the names of what it is about."""
+
+    data: Mapping[str, Any]
+    gate: str
+    names: Mapping[str, str]
+
+    def day(self, key: str) -> str:
+        """20 Nov 2026, or "no date"."""
+        return day_words(self.data.get(key))
+
+    def get(self, key: str) -> str:
+        return str(self.data.get(key) or "")
+
+
+def day_words(iso: Any) -> str:
+    """An ISO day as 20 Nov 2026."""
+    if not iso:
+        return "no date"
+    on = date.fromisoformat(str(iso)[:10])
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def days_words(count: int) -> str:
+    return f"{count} day" if abs(count) == 1 else f"{count} days"
+
+
+def _days_between(data: Mapping[str, Any], first: str, last: str) -> int | None:
+    if not data.get(first) or not data.get(last):
+        return None
+    return (date.fromisoformat(data[last]) - date.fromisoformat(data[first])).days
+
+
+def shift_words(days: int | None) -> str:
+    """7 days later, 1 day earlier, or nothing when one end is unknown."""
+    if not days:
+        return ""
+    return f"{days_words(abs(days))} {'later' if days > 0 else 'earlier'}"
+
+
+CAUSES: Mapping[str, str] = {
+    Cause.NOT_SUBMITTED: "not submitted, it was the product manager's turn",
+    Cause.AWAITING_DECISION: "submitted in time, but not decided",
+    Cause.DECLINED: "declined and not submitted again",
+    Cause.CHECK_FAILING: "a blocking check was failing",
+    Cause.QUORUM_UNREACHABLE: "the quorums could not be reached",
+    Cause.RECORDED: "in the recorded history",
+}
+SETTLED: Mapping[str, str] = {
+    SettledHow.LATE_APPROVAL: "by a late approval",
+    SettledHow.WAIVER: "by a waiver",
+    SettledHow.REPLAN: "by a re-plan",
+    SettledHow.RECORDED: "by the recorded date",
+}
+
+
+def _activated(f: Facts) -> Sentence:
+    first = f.data.get("gates") or []
+    opening = (", ", B(f.names.get(first[0][0], first[0][0])), " is open") if first else ()
+    return Sentence(("activated the release with baseline ", B(f.day("baseline_on")), *opening), icon="play")
+
+
+def _missed(f: Facts) -> Sentence:
+    cause = CAUSES.get(f.get("cause"), "")
+    return Sentence(
+        (B(f.gate), " was missed: due on ", f.day("due_on"), *((", ", cause) if cause else ())), icon="calendar-x"
+    )
+
+
+def _slipped(f: Facts) -> Sentence:
+    return Sentence(("The release slips: ", B(f.gate), " was due on ", f.day("due_on")), icon="calendar-x")
+
+
+def _settled(f: Facts) -> Sentence:
+    days = int(f.data.get("days") or 0)
+    moved = f", {days_words(days)}" if days else ", no day was lost"
+    how = SETTLED.get(f.get("how"), "")
+    return Sentence((B(f.gate), " settled its slip ", how, moved), icon="calendar-check")
+
+
+def _due_changed(f: Facts) -> Sentence:
+    shift = shift_words(_days_between(f.data, "from", "to"))
+    return Sentence(
+        (
+            B(f.gate or "Release date"),
+            " moved from ",
+            f.day("from"),
+            " to ",
+            B(f.day("to")),
+            *((", ", shift) if shift else ()),
+        ),
+        f.get("reason"),
+        "calendar-clock",
+    )
+
+
+def _replanned(f: Facts) -> Sentence:
+    moves = f.data.get("moves") or []
+    target = next((m for m in moves if m[0] == "target"), None)
+    if target is not None:
+        shift = shift_words((date.fromisoformat(target[2]) - date.fromisoformat(target[1])).days)
+        parts: tuple[str, ...] = (
+            "re-planned the release to ",
+            B(day_words(target[2])),
+            *((", ", shift) if shift else ()),
+        )
+    elif len(moves) == 1:
+        parts = ("re-planned ", B(f.names.get(moves[0][0], moves[0][0])), " to ", B(day_words(moves[0][2])))
+    elif moves:
+        parts = (f"re-planned {len(moves)} dates",)
+    else:
+        parts = ("changed which dates are pinned",)
+    return Sentence(parts, f.get("reason"), "calendar-clock")
+
+
+def _shipped(f: Facts) -> Sentence:
+    shift = shift_words(_days_between(f.data, "target_on", "released_on"))
+    return Sentence(
+        (
+            "released it on ",
+            B(f.day("released_on")),
+            *((", ", shift, " than the target") if shift else (", on target",)),
+        ),
+        icon="rocket",
+    )
+
+
+def _submitted(f: Facts) -> Sentence:
+    return Sentence(("submitted ", B(f.gate), f", round {f.get('round')}"), f.get("summary"), "send")
+
+
+def _decided(f: Facts) -> Sentence:
+    verb = "declined" if f.get("verdict") == "decline" else "approved"
+    conditions = len(f.data.get("conditions") or ())
+    more = f", with {conditions} {'condition' if conditions == 1 else 'conditions'}" if conditions else ""
+    return Sentence(
+        (f"{verb} ", f.gate, " for ", B(f.get("role_name") or f.get("role")), more), f.get("comment"), "check"
+    )
+
+
+def _gate_declined(f: Facts) -> Sentence:
+    return Sentence(
+        (B(f.gate), f", round {f.get('round')}, was declined by ", B(f.get("role_name") or f.get("role"))),
+        f.get("comment"),
+        "circle-x",
+    )
+
+
+def _changed(f: Facts) -> Sentence:
+    before, after = f.data.get("before") or {}, f.data.get("after") or {}
+    words = {"name": "theme", "owner": "product manager", "target_on": "release date"}
+    what = [word for key, word in words.items() if before.get(key) != after.get(key)]
+    return Sentence(("changed the ", " and ".join(what) if what else "release's details"), icon="pencil")
+
+
+def _corrected(f: Facts) -> Sentence:
+    return Sentence(
+        ("corrected the release date from ", f.day("from"), " to ", B(f.day("to"))), f.get("reason"), "pencil"
+    )
+
+
+def _recorded(f: Facts) -> Sentence:
+    actual = f.data.get("decided_on") or f.data.get("actual_on") or f.data.get("actual")
+    when = (" happened on ", B(day_words(actual))) if actual else (" was recorded",)
+    return Sentence((B(f.gate), *when), icon="history")
+
+
+def _thing(f: Facts) -> str:
+    return f.get("name") or f.get("deliverable").replace("-", " ")
+
+
+SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
+    EventKind.RELEASE_CREATED: lambda f: Sentence(("planned the release for ", B(f.day("target_on"))), icon="plus"),
+    EventKind.RELEASE_CHANGED: _changed,
+    EventKind.RELEASE_ACTIVATED: _activated,
+    EventKind.RELEASE_HELD: lambda f: Sentence(
+        ("put the release on hold, to resume by ", B(f.day("resume_by"))), f.get("reason"), "pause"
+    ),
+    EventKind.RELEASE_RESUMED: lambda f: Sentence(
+        ("resumed the release after ", B(days_words(int(f.data.get("days") or 0))), " on hold"), icon="play"
+    ),
+    EventKind.RELEASE_CANCELLED: lambda f: Sentence(("cancelled the release",), f.get("reason"), "minus"),
+    EventKind.RELEASE_SHIPPED: _shipped,
+    EventKind.RELEASE_DATE_CORRECTED: _corrected,
+    EventKind.RELEASE_CLOSED: lambda _f: Sentence(
+        ("The release is closed: every gate is passed",), icon="circle-check"
+    ),
+    EventKind.RELEASE_SLIPPED: _slipped,
+    EventKind.RELEASE_REPLANNED: _replanned,
+    EventKind.RELEASE_REBASELINED: lambda f: Sentence(
+        ("set a new baseline, ", B(f.day("baseline_on"))), f.get("reason"), "flag"
+    ),
+    EventKind.RELEASE_IMPORTED: lambda _f: Sentence(("The release was loaded from recorded history",), icon="history"),
+    EventKind.GATE_OPENED: lambda f: Sentence((B(f.gate), " is open, due ", B(f.day("due_on"))), icon="play"),
+    EventKind.GATE_MISSED: _missed,
+    EventKind.GATE_DUE_CHANGED: _due_changed,
+    EventKind.GATE_RECORDED: _recorded,
+    EventKind.SLIP_SETTLED: _settled,
+    EventKind.SUBMITTED: _submitted,
+    EventKind.WITHDRAWN: lambda f: Sentence(
+        ("withdrew ", B(f.gate), f", round {f.get('round')}"), f.get("reason"), "undo-2"
+    ),
+    EventKind.DECISION_RECORDED: _decided,
+    EventKind.DECISION_REVOKED: lambda f: Sentence(
+        ("took back the decision on ", f.gate, " for ", B(f.get("role_name") or f.get("role"))),
+        f.get("reason"),
+        "undo-2",
+    ),
+    EventKind.RECUSED: lambda f: Sentence(
+        ("stepped aside for ", B(f.gate), f", round {f.get('round')}"), f.get("comment"), "minus"
+    ),
+    EventKind.GATE_APPROVED: lambda f: Sentence((B(f.gate), " is approved"), icon="circle-check"),
+    EventKind.GATE_DECLINED: _gate_declined,
+    EventKind.GATE_WAIVED: lambda f: Sentence(
+        ("waived ", B(f.gate), " until ", B(f.day("expires_on"))), f.get("reason"), "minus"
+    ),
+    EventKind.WAIVER_EXPIRED: lambda f: Sentence(("The waiver of ", B(f.gate), " has expired"), icon="triangle-alert"),
+    EventKind.QUORUM_UNREACHABLE: lambda f: Sentence(
+        (B(f.gate), " cannot reach its quorums: too few people can decide"), icon="triangle-alert"
+    ),
+    EventKind.EVIDENCE_SAVED: lambda f: Sentence(
+        ("saved evidence for ", B(_thing(f)), " at ", f.gate), icon="file-text"
+    ),
+    EventKind.EVIDENCE_REMOVED: lambda f: Sentence(
+        ("removed the evidence for ", B(_thing(f)), " at ", f.gate), icon="trash-2"
+    ),
+    EventKind.CONDITION_OPENED: lambda f: Sentence(
+        ("set a condition at ", B(f.gate), *((", due ", f.day("due_on")) if f.data.get("due_on") else ())),
+        f.get("text"),
+        "flag",
+    ),
+    EventKind.CONDITION_CLOSED: lambda f: Sentence(
+        ("closed a condition of ", B(f.gate)), f.get("text"), "circle-check"
+    ),
+    EventKind.SEAT_CREATED: lambda f: Sentence(
+        ("made the seat ", B(f.get("name") or f.get("role") or f.get("key"))), icon="users"
+    ),
+    EventKind.WATCH_STARTED: lambda _f: Sentence(("began to watch",), icon="eye"),
+    EventKind.WATCH_ENDED: lambda _f: Sentence(("stopped watching",), icon="eye-off"),
+    EventKind.STAKEHOLDER_ADDED: lambda f: Sentence(
+        ("added ", B(f.get("name") or "a person"), " as a stakeholder"), icon="users"
+    ),
+    EventKind.STAKEHOLDER_REMOVED: lambda f: Sentence(
+        ("removed ", B(f.get("name") or "a person"), " as a stakeholder"), icon="users"
+    ),
+}
+
+# Told by another event of the same moment, so the short feed leaves them out; the full activity page has them all.
+TOLD_ELSEWHERE = (EventKind.GATE_DUE_CHANGED, EventKind.RELEASE_SLIPPED, EventKind.GATE_DECLINED)
+
+
+def sentence(event: Event, gate_names: Mapping[str, str]) -> Sentence:
+    """An event in words. `gate_names` gives the name of a gate key, such as those of the release."""
+    key = str(event.about.get("gate") or "")
+    facts = Facts(event.payload, gate_names.get(key, key.replace("-", " ").capitalize()), gate_names)
+    entry = SENTENCES.get(event.kind)
+    if entry is None:
+        # A kind of a later version still reads as words: approvals.check.reported = "check reported".
+        return Sentence((" ".join(event.kind.split(".")[1:]).replace("_", " "),))
+    return entry(facts)
