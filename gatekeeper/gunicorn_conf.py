@@ -4,7 +4,7 @@ import os
 
 os.environ.setdefault("DJANGO_SETTINGS_MODULE", "gatekeeper.settings")
 
-from django.conf import settings  # noqa: E402
+from django.conf import settings
 
 wsgi_app = "gatekeeper.wsgi"
 bind = f"{settings.BIND_ADDRESS}:{settings.PORT}"
