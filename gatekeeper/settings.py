@@ -306,7 +306,7 @@ STORAGES = {
 # before the first collectstatic, and for developers, files come straight from where they are kept
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").exists()
 WHITENOISE_ALLOW_ALL_ORIGINS = False
-UPLOAD_LIMIT_BYTES: int = env.read("UPLOAD_LIMIT_MB") * 1024 * 1024
+EVIDENCE_FILE_LIMIT: int = env.read("UPLOAD_LIMIT_MB") * 1_000_000  # bytes
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20
@@ -384,9 +384,9 @@ else:
         "store_processed": False,
         "polling_interval": 0.1,
     }
-    for folder in ("messages", "control"):
+    for part in ("messages", "control"):
         if not env.problems:
-            (QUEUE_DIR / folder).mkdir(mode=0o700, parents=True, exist_ok=True)
+            (QUEUE_DIR / part).mkdir(mode=0o700, parents=True, exist_ok=True)
 
 # Each entry may run twice or late: the tasks look at what is due and are right however often they run.
 # `expires` keeps ticks from piling up while no worker takes them.

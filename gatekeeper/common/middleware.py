@@ -19,7 +19,7 @@ PERMISSIONS_POLICY = (
     "payment=(), usb=()"
 )
 # room for the form fields around the largest file
-BODY_ALLOWANCE = 1024 * 1024
+BODY_ALLOWANCE = 1_000_000
 SESSION_RENEWAL = timedelta(minutes=5)
 
 
@@ -66,8 +66,8 @@ class BodyLimitMiddleware:
 
     def __call__(self, request: HttpRequest) -> HttpResponseBase:
         announced = str(request.META.get("CONTENT_LENGTH") or "0")
-        if announced.isdigit() and int(announced) > settings.UPLOAD_LIMIT_BYTES + BODY_ALLOWANCE:
-            limit = settings.UPLOAD_LIMIT_BYTES // 1024 // 1024
+        if announced.isdigit() and int(announced) > settings.EVIDENCE_FILE_LIMIT + BODY_ALLOWANCE:
+            limit = settings.EVIDENCE_FILE_LIMIT // 1_000_000
             response = HttpResponse(
                 f"This is too large: a file may have at most {limit} MB.\n", status=413, content_type="text/plain"
             )

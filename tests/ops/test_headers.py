@@ -45,7 +45,7 @@ def test_a_request_id_is_taken_from_our_proxy_alone(client: Client, settings: Se
 
 
 def test_a_body_over_the_limit_is_refused_unread(client: Client) -> None:
-    too_long = settings.UPLOAD_LIMIT_BYTES + 2 * 1024 * 1024
+    too_long = settings.EVIDENCE_FILE_LIMIT + 2_000_000
     response = client.post("/healthz", b"x", content_type="text/plain", CONTENT_LENGTH=str(too_long))
     assert response.status_code == 413
     assert "at most 25 MB" in response.content.decode()

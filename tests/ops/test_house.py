@@ -1,11 +1,15 @@
 """What the repository itself must keep."""
 
+import ast
 import re
 import tomllib
+from pathlib import Path
 
 import pytest
+import yaml
 from django.db import connection
 
+from gatekeeper.settings import VARIABLES
 from tests.processes import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -70,3 +74,55 @@ def test_the_layers_of_the_house_are_held() -> None:
         contract for contract in contracts if contract["type"] == "layers" and "releases" in contract["layers"]
     )
     assert layers["layers"][-3:] == ["releases", "gatekeeper.accounts", "gatekeeper.common"]
+
+
+def pure_modules() -> list[Path]:
+    rooms = ("gatekeeper", "releases", "approvals", "measures", "notifications")
+    files = ("rules.py", "kinds.py", "gates.py")
+    return [path for room in rooms for file in files for path in (ROOT / room).rglob(file)]
+
+
+def test_rules_and_kinds_know_no_database_and_no_request() -> None:
+    """The import contracts see our own modules; this sees Django's."""
+    allowed = {"django.db.models.TextChoices", "django.db.models.IntegerChoices"}
+    modules = pure_modules()
+    assert ROOT / "releases" / "rules.py" in modules
+    for path in modules:
+        for node in ast.walk(ast.parse(path.read_text())):
+            names = []
+            if isinstance(node, ast.Import):
+                names = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and node.module:
+                names = [f"{node.module}.{alias.name}" for alias in node.names]
+            assert not [name for name in names if name.startswith("django.") and name not in allowed], path
+
+
+SERVICES = {"migrate", "web", "worker", "beat", "postgres", "redis"}
+
+
+def test_the_compose_file_is_whole() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    services = compose["services"]
+    assert set(services) == SERVICES
+    assert set(compose["volumes"]) == {"postgres", "redis", "var"}
+    for name in ("web", "worker", "beat"):
+        assert services[name]["depends_on"]["migrate"] == {"condition": "service_completed_successfully"}
+        assert "stop_grace_period" in services[name]
+    for name in SERVICES - {"migrate", "web"}:
+        assert services[name]["healthcheck"]["test"], name
+    assert "HEALTHCHECK" in (ROOT / "Dockerfile").read_text()
+    assert {"--appendonly", "noeviction"} <= set(services["redis"]["command"])
+    assert "USER gatekeeper" in (ROOT / "Dockerfile").read_text()
+
+
+def test_production_gets_every_variable_it_requires_and_none_that_does_not_exist() -> None:
+    compose = yaml.safe_load((ROOT / "docker-compose.yml").read_text())
+    known = {variable.name: variable for variable in VARIABLES}
+    for name in ("migrate", "web", "worker", "beat"):
+        given = compose["services"][name]["environment"]
+        assert set(given) <= set(known)
+        assert {variable.name for variable in VARIABLES if variable.required} <= set(given)
+    example = dict(re.findall(r"^([A-Z_]+)=(.*)$", (ROOT / ".env.example").read_text(), re.MULTILINE))
+    text = (ROOT / "docker-compose.yml").read_text()
+    assert set(re.findall(r"\$\{([A-Z_]+):\?", text)) <= set(example)
+    assert set(example) <= set(re.findall(r"\$\{([A-Z_]+):", text))
