@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
@@ -15,6 +15,21 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from releases.kinds import EVENT_KINDS
 from releases.models import Checkpoint, Event, EventPosition, Gate, Organisation, Product, Release
+
+
+# Called once after each transaction that has written events and has committed; `notifications` wakes its relay here.
+after_commit: list[Callable[[], None]] = []
+
+
+def _announce() -> None:
+    for call in after_commit:
+        call()
+
+
+def _announce_after_commit() -> None:
+    # A hook whose savepoint was rolled back is gone from the list, and so were the events written before it.
+    if not any(hook[1] is _announce for hook in connection.run_on_commit):
+        transaction.on_commit(_announce, robust=True)
 
 
 def canonical(value: Any) -> str:
@@ -93,6 +108,7 @@ def record(
     event.save(force_insert=True)
     head.event_number = event.number
     head.event_hash = event.hash
+    _announce_after_commit()
     return event
 
 

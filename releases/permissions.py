@@ -7,6 +7,7 @@ from collections.abc import Iterable
 from typing import Any
 
 from django.apps import apps
+from django.conf import settings
 from django.contrib.auth.models import AnonymousUser
 from django.db.models import Model, Q, QuerySet
 
@@ -94,11 +95,33 @@ def people_with(product: Model, codename: str) -> QuerySet[User]:
 
 
 def who_may_see(product: Any, people: Iterable[int]) -> set[int]:
-    """Of some people (ids), the active ones who may see a product now: for recipients at the time of sending."""
+    """Of some people (ids), the active ones who may see a product now: for recipients at the time of sending.
+
+    The same answer as `visible_to`, asked for many people and one product; one query, however many people.
+    """
     wanted = User.objects.filter(pk__in=list(people), is_active=True)
-    if not product.is_restricted:
-        return set(wanted.values_list("pk", flat=True))
-    return {user.pk for user in wanted if product.__class__.objects.visible_to(user).filter(pk=product.pk).exists()}
+    if product.is_restricted:
+        direct = _table("releases.ProductUserObjectPermission")._default_manager.filter(
+            content_object=product, permission__codename__in=PRODUCT_PERMISSIONS
+        )
+        groups = _table("releases.ProductGroupObjectPermission")._default_manager.filter(
+            content_object=product, permission__codename__in=PRODUCT_PERMISSIONS
+        )
+        seats = _table("approvals.ApproverRoleUserObjectPermission")._default_manager.filter(
+            content_object__product=product
+        )
+        group_seats = _table("approvals.ApproverRoleGroupObjectPermission")._default_manager.filter(
+            content_object__product=product
+        )
+        members = User.groups.through._default_manager.filter(
+            Q(group__in=groups.values("group")) | Q(group__in=group_seats.values("group"))
+        )
+        may = Q(pk=product.owner_id) | Q(pk__in=direct.values("user")) | Q(pk__in=seats.values("user"))
+        may |= Q(pk__in=members.values("user"))
+        for codename in ("releases.view_portfolio", "releases.administer"):
+            may |= Q(pk__in=User.objects.with_perm(codename, backend=settings.AUTHENTICATION_BACKENDS[0]).values("pk"))
+        wanted = wanted.filter(may)
+    return set(wanted.values_list("pk", flat=True))
 
 
 def require_manage(user: User, product: Model) -> None:
