@@ -1,0 +1,236 @@
+"""Decide, revoke, recuse, and close a condition."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date
+
+from django.db import transaction
+
+from approvals import rules, status
+from approvals.actions.rounds import end_round, facts_of, lock_gate, pass_gate, require_running
+from approvals.facts import GateFacts
+from approvals.kinds import RoundState, Verdict
+from approvals.models import Condition, Decision, GateRole, Recusal, Revocation, Submission
+from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import latest_allowed_day
+from gatekeeper.common.clock import Clock, database_clock
+from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from releases.actions.releases import require_text
+from releases.kinds import EventKind, GateState, SettledHow
+from releases.locking import LockedRelease
+from releases.models import Gate
+from releases.permissions import product_permissions, who_may_see
+
+
+@dataclass(frozen=True)
+class NewCondition:
+    """A condition to open with an approval."""
+
+    text: str
+    owner: User
+    due_on: date
+
+
+def _require_round(facts: GateFacts, gate: Gate, number: int) -> Submission:
+    """The open round, if it is the one that the person read."""
+    submission = facts.submission
+    if gate.state != GateState.IN_REVIEW or submission is None or submission.state != RoundState.OPEN:
+        words = GateState(gate.state).label.lower()
+        raise Conflict("stale_round", f"Round {number} of {gate.name} is over: the gate is {words} now.")
+    if submission.number != number:
+        raise Conflict(
+            "stale_round", f"Round {number} is over: round {submission.number} of {gate.name} is open now. Read it first."
+        )
+    return submission
+
+
+def _require_role(facts: GateFacts, role_key: str) -> GateRole:
+    for row in facts.roles:
+        if row.role.key == role_key:
+            return row
+    raise Refused.for_field("role", "unknown_role", f"{role_key or 'This'} is not a role of {facts.gate.name}.")
+
+
+def _require_vote(facts: GateFacts, actor: User, row: GateRole) -> None:
+    refusal = status.vote_refusal(facts, actor, row.role_id)
+    if refusal is None:
+        return
+    error = Conflict if refusal[0] in ("already_decided", "recused") else NotAllowed
+    raise error(*refusal)
+
+
+@transaction.atomic
+def record_decision(
+    *,
+    gate_id: int,
+    round_number: int,
+    role_key: str,
+    actor: User,
+    verdict: str,
+    comment: str = "",
+    conditions: Sequence[NewCondition] = (),
+    clock: Clock = database_clock,
+) -> Decision:
+    """Approve or decline, in one role, the round that the person read. Any decline ends the round.
+
+    The decision that fills the last quorum passes the gate, settles its slip and opens the next gate.
+
+    Raises:
+        Conflict: the round is over, the release is on hold, or the person has decided already.
+        NotAllowed: not a holder, the submitter or a contributor.
+        Refused: a decline without comment, an unknown role, a condition that does not hold.
+    """
+    locked, gate = lock_gate(gate_id, actor, clock)
+    require_running(locked)
+    facts = facts_of(locked, gate)
+    submission = _require_round(facts, gate, round_number)
+    row = _require_role(facts, role_key)
+    if verdict not in Verdict.values:
+        raise Refused.for_field("verdict", "unknown_verdict", "Choose approve or decline.")
+    _require_vote(facts, actor, row)
+    comment = require_text(
+        "comment",
+        comment,
+        "A comment that says why",
+        least=1 if verdict == Verdict.DECLINE or conditions else 0,
+        most=rules.COMMENT_LENGTH,
+    )
+    checked = _check_conditions(locked, verdict, conditions)
+    holder = next(h for h in facts.holders[row.role_id] if h.user.pk == actor.pk)
+    decision = Decision.objects.create(
+        submission=submission,
+        role=row.role,
+        decided_by=actor,
+        attempt=1 + sum(d.decided_by_id == actor.pk for d in facts.decisions),
+        verdict=verdict,
+        comment=comment,
+        digest=submission.digest,
+        decided_at=locked.at,
+        held_through=holder.through,
+        printed_name=holder.user.full_name,
+        printed_title=holder.user.title,
+    )
+    opened = [
+        Condition.objects.create(decision=decision, gate=gate, text=c.text, owner=c.owner, due_on=c.due_on)
+        for c in checked
+    ]
+    gate.open_conditions += len(opened)
+    locked.touch(gate)
+    about = {"round": submission.number, "role": row.role.key, "role_name": row.role.name, "decision": decision.pk}
+    locked.record(
+        EventKind.DECISION_RECORDED,
+        gate=gate,
+        data=about | {"verdict": verdict, "comment": comment, "conditions": len(opened), "digest": submission.digest},
+    )
+    for condition in opened:
+        locked.record(
+            EventKind.CONDITION_OPENED,
+            gate=gate,
+            data={"condition": condition.pk, "text": condition.text, "owner": condition.owner_id, "due_on": condition.due_on},
+        )
+    votes = [*facts.votes, rules.Vote(actor.pk, row.role.key, verdict)]
+    result = rules.outcome(facts.needs, votes)
+    if result == rules.DECLINED:
+        end_round(locked, gate, RoundState.DECLINED)
+        locked.enter_gate(gate, GateState.DECLINED)
+        locked.record(EventKind.GATE_DECLINED, gate=gate, data=about | {"comment": comment})
+    elif result == rules.APPROVED:
+        end_round(locked, gate, RoundState.APPROVED)
+        locked.enter_gate(gate, GateState.APPROVED)
+        pass_gate(
+            locked, gate, EventKind.GATE_APPROVED, {"round": submission.number}, SettledHow.LATE_APPROVAL
+        )
+    locked.finish()
+    return decision
+
+
+def _check_conditions(
+    locked: LockedRelease, verdict: str, conditions: Sequence[NewCondition]
+) -> list[NewCondition]:
+    if conditions and verdict != Verdict.APPROVE:
+        raise Refused.for_field("conditions", "not_an_approval", "Conditions go with an approval.")
+    checked = []
+    for index, condition in enumerate(conditions):
+        place = f"conditions.{index}"
+        text = require_text(f"{place}.text", condition.text, "A condition", most=500)
+        if not locked.today <= condition.due_on <= latest_allowed_day(locked.today):
+            raise Refused.for_field(f"{place}.due_on", "date_in_past", "A condition's due date must lie from today on.")
+        if condition.owner.pk not in who_may_see(locked.release.product, [condition.owner.pk]):
+            raise Refused.for_field(f"{place}.owner", "cannot_see", f"{condition.owner} cannot see {locked.release.product}.")
+        checked.append(NewCondition(text, condition.owner, condition.due_on))
+    return checked
+
+
+@transaction.atomic
+def revoke_decision(*, decision_id: int, actor: User, reason: str, clock: Clock = database_clock) -> Revocation:
+    """Take back an own decision, with a reason, while its round is open. The decision stays on record."""
+    found = Decision.objects.select_related("submission").get(pk=decision_id)
+    locked, gate = lock_gate(found.submission.gate_id, actor, clock)
+    require_running(locked)
+    facts = facts_of(locked, gate)
+    submission = _require_round(facts, gate, found.submission.number)
+    decision = next((d for d in facts.decisions if d.pk == decision_id), None)
+    if decision is None or decision.decided_by_id != actor.pk:
+        raise NotAllowed("not_own_decision", "Only the person who decided may revoke a decision.")
+    if hasattr(decision, "revocation"):
+        raise Conflict("already_revoked", "This decision is revoked already.")
+    reason = require_text("reason", reason, "A reason", most=rules.COMMENT_LENGTH)
+    revocation = Revocation.objects.create(decision=decision, reason=reason, revoked_at=locked.at)
+    closed = Condition.objects.filter(decision=decision, closed_at__isnull=True).update(
+        closed_at=locked.at, closed_by=actor, note="The approval was revoked."
+    )
+    gate.open_conditions -= closed
+    locked.touch(gate)
+    locked.record(
+        EventKind.DECISION_REVOKED,
+        gate=gate,
+        data={"decision": decision.pk, "round": submission.number, "role": decision.role.key, "reason": reason},
+    )
+    locked.finish()
+    return revocation
+
+
+@transaction.atomic
+def recuse(
+    *, gate_id: int, round_number: int, actor: User, comment: str = "", clock: Clock = database_clock
+) -> Recusal:
+    """Step aside for the round in every role; if a quorum becomes unreachable, the product manager is told at once."""
+    locked, gate = lock_gate(gate_id, actor, clock)
+    require_running(locked)
+    facts = facts_of(locked, gate)
+    submission = _require_round(facts, gate, round_number)
+    mine = [row for row in facts.roles if any(h.user.pk == actor.pk for h in facts.holders[row.role_id])]
+    if not mine:
+        raise NotAllowed("not_holder", "You hold no role of this gate.")
+    for row in mine:
+        _require_vote(facts, actor, row)
+    comment = require_text("comment", comment, "The comment", least=0, most=rules.COMMENT_LENGTH)
+    recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
+    locked.record(EventKind.RECUSED, gate=gate, data={"round": submission.number, "comment": comment})
+    after = facts_of(locked, gate)
+    short = rules.unreachable_roles(after.needs, after.votes, after.candidates())
+    if short:
+        locked.record(EventKind.QUORUM_UNREACHABLE, gate=gate, data={"round": submission.number, "roles": list(short)})
+    locked.finish()
+    return recusal
+
+
+@transaction.atomic
+def close_condition(*, condition_id: int, actor: User, note: str, clock: Clock = database_clock) -> Condition:
+    """Close a condition with a note: its owner or a product manager."""
+    found = Condition.objects.select_related("decision").get(pk=condition_id)
+    locked, gate = lock_gate(found.gate_id, actor, clock)
+    condition = Condition.objects.get(pk=condition_id)
+    is_manager = "manage_product" in product_permissions(actor, locked.release.product)
+    if not actor.is_active or (condition.owner_id != actor.pk and not is_manager):
+        raise NotAllowed("not_condition_owner", "Only the owner of a condition or a product manager may close it.")
+    if condition.closed_at is not None:
+        raise Conflict("already_closed", "This condition is closed already.")
+    condition.note = require_text("note", note, "A note that says how it was met", most=rules.COMMENT_LENGTH)
+    condition.closed_at, condition.closed_by = locked.at, actor
+    condition.save()
+    gate.open_conditions -= 1
+    locked.touch(gate)
+    locked.record(EventKind.CONDITION_CLOSED, gate=gate, data={"condition": condition.pk, "note": condition.note})
+    locked.finish()
+    return condition

@@ -1,0 +1,108 @@
+"""Seats: who may decide at which gate of a product."""
+
+from django.contrib.auth.models import Group
+from django.db import transaction
+from guardian.shortcuts import assign_perm, remove_perm
+
+from approvals.furnishing import ensure_seats
+from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission, ApproverRoleUserObjectPermission
+from approvals.reach import refresh_reachability, releases_deciding_in
+from gatekeeper.accounts.models import User
+from gatekeeper.common.clock import Clock, database_clock
+from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from releases import events
+from releases.kinds import EventKind, PlaybookKind
+from releases.models import Playbook, Product
+from releases.permissions import require_administrator
+from releases.playbooks import parse_playbook
+
+
+@transaction.atomic
+def prepare_seats(*, product: Product, playbook: Playbook, actor: User | None, clock: Clock = database_clock) -> int:
+    """Create the seats that a playbook needs before the first release, from the product line's defaults.
+
+    Returns how many are new. `actor` None is set-up by a command.
+    """
+    if actor is not None:
+        require_administrator(actor)
+    if playbook.kind != PlaybookKind.GATES:
+        raise Refused.for_field("playbook", "invalid", "Recorded history has no seats.")
+    _all, new = ensure_seats(product, parse_playbook(playbook.definition).gates)
+    if new:
+        events.record_for_organisation(
+            EventKind.SEAT_CREATED,
+            actor=actor,
+            at=clock(),
+            product=product,
+            data={"seats": [[role.gate_key, role.key] for role in new]},
+        )
+    return len(new)
+
+
+def _require_granting(actor: User | None, holder: User | Group) -> None:
+    """Administrators give and take seats, never to themselves, and product managers cannot."""
+    if actor is None:
+        return
+    require_administrator(actor)
+    if isinstance(holder, User) and holder.pk == actor.pk:
+        raise NotAllowed("own_seat", "Another administrator has to give or take your own seats.")
+
+
+def _data(role: ApproverRole, holder: User | Group) -> dict[str, object]:
+    who = {"user": holder.pk} if isinstance(holder, User) else {"group": holder.name}
+    return {"permission": "decide", "gate": role.gate_key, "role": role.key, **who}
+
+
+@transaction.atomic
+def grant_seat(*, role_id: int, holder: User | Group, actor: User | None, clock: Clock = database_clock) -> None:
+    """Give a seat to a person or a group. Giving it twice changes nothing.
+
+    Raises:
+        NotAllowed: not an administrator, or one's own seat. Refused: a deactivated person.
+    """
+    _require_granting(actor, holder)
+    role = ApproverRole.objects.select_related("product").get(pk=role_id)
+    if isinstance(holder, User) and not holder.is_active:
+        raise Refused.for_field("holder", "inactive", f"{holder} is deactivated.")
+    events.lock_organisation()
+    if _holds(role, holder):
+        return
+    assign_perm("approvals.decide", holder, role)
+    events.record_for_organisation(
+        EventKind.GRANT_GIVEN, actor=actor, at=clock(), product=role.product, data=_data(role, holder)
+    )
+    refresh_reachability([role.pk], actor, clock)
+
+
+def _holds(role: ApproverRole, holder: User | Group) -> bool:
+    if isinstance(holder, User):
+        return ApproverRoleUserObjectPermission.objects.filter(content_object=role, user=holder).exists()
+    return ApproverRoleGroupObjectPermission.objects.filter(content_object=role, group=holder).exists()
+
+
+@transaction.atomic
+def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock: Clock = database_clock) -> None:
+    """Take a seat back.
+
+    Raises:
+        Conflict: a round that is open could not reach its quorums any more.
+        Refused: the holder does not have it.
+    """
+    _require_granting(actor, holder)
+    role = ApproverRole.objects.select_related("product").get(pk=role_id)
+    events.lock_organisation()
+    if not _holds(role, holder):
+        raise Refused.for_field("holder", "not_holder", f"{holder} does not hold {role.name} directly.")
+    in_review = set(
+        releases_deciding_in([role.pk]).filter(current_state="in_review", is_quorum_unreachable=False).values_list("pk", flat=True)
+    )
+    remove_perm("approvals.decide", holder, role)
+    events.record_for_organisation(
+        EventKind.GRANT_REVOKED, actor=actor, at=clock(), product=role.product, data=_data(role, holder)
+    )
+    stuck = [release for release in refresh_reachability([role.pk], actor, clock) if release.pk in in_review]
+    if stuck:
+        names = ", ".join(str(release) for release in stuck)
+        raise Conflict("empties_needed_role", f"{role.name} could not reach its quorum any more in the open round of {names}.")
+
+

@@ -1,0 +1,90 @@
+"""Pure rules of approval: the outcome of a round, matching of quorums, who may vote. No database, no clock."""
+
+from collections.abc import Collection, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+
+from approvals.kinds import Verdict
+
+PENDING = "pending"
+APPROVED = "approved"
+DECLINED = "declined"
+
+WAIVER_REASON_LENGTH = 20
+COMMENT_LENGTH = 5000
+
+
+@dataclass(frozen=True)
+class RoleNeed:
+    """A role of a round and how many approvals it needs."""
+
+    key: str
+    name: str
+    quorum: int
+
+
+@dataclass(frozen=True)
+class Vote:
+    """One standing decision: a person, in one role. Revoked decisions are not votes."""
+
+    person: int
+    role: str
+    verdict: str
+
+
+def outcome(needs: Sequence[RoleNeed], votes: Iterable[Vote]) -> str:
+    """The state of a round: any decline is a veto; approved when every role has at least its quorum.
+
+    A round without roles is never approved. One person counts once, in the role of the first vote.
+    """
+    approvals: dict[str, set[int]] = {need.key: set() for need in needs}
+    counted: set[int] = set()
+    for vote in votes:
+        if vote.verdict == Verdict.DECLINE:
+            return DECLINED
+        if vote.role in approvals and vote.person not in counted:
+            approvals[vote.role].add(vote.person)
+            counted.add(vote.person)
+    if needs and all(len(approvals[need.key]) >= need.quorum for need in needs):
+        return APPROVED
+    return PENDING
+
+
+def missing_approvals(needs: Sequence[RoleNeed], votes: Iterable[Vote]) -> dict[str, int]:
+    """How many approvals each role still needs; roles that have theirs are left out."""
+    have: dict[str, set[int]] = {}
+    for vote in votes:
+        if vote.verdict == Verdict.APPROVE:
+            have.setdefault(vote.role, set()).add(vote.person)
+    rest = {need.key: need.quorum - len(have.get(need.key, ())) for need in needs}
+    return {key: count for key, count in rest.items() if count > 0}
+
+
+def unreachable_roles(
+    needs: Sequence[RoleNeed], votes: Sequence[Vote], candidates: Mapping[str, Collection[int]]
+) -> tuple[str, ...]:
+    """Roles that cannot reach their quorum when every person fills one seat only.
+
+    Args:
+        candidates: by role, the people (ids) who may still vote in it; those who have voted are not among them.
+
+    A maximum matching of people to the missing approvals (augmenting paths); roles that stay short are returned, in
+    the order of `needs`. Roles that nobody else competes for come out short only by their own lack.
+    """
+    missing = missing_approvals(needs, votes)
+    slots = [(role, n) for role, count in missing.items() for n in range(count)]
+    # Scarce roles are matched first, so that the role named as short is the one that lacks people.
+    slots.sort(key=lambda slot: (len(candidates.get(slot[0], ())) >= missing[slot[0]], slot))
+    seat_of: dict[int, tuple[str, int]] = {}
+
+    def place(slot: tuple[str, int], tried: set[int]) -> bool:
+        for person in sorted(candidates.get(slot[0], ())):
+            if person in tried:
+                continue
+            tried.add(person)
+            if person not in seat_of or place(seat_of[person], tried):
+                seat_of[person] = slot
+                return True
+        return False
+
+    short = {slot[0] for slot in slots if not place(slot, set())}
+    return tuple(need.key for need in needs if need.key in short)
