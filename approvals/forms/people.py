@@ -34,11 +34,11 @@ def suggestions(text: str, *, with_groups: bool) -> list[tuple[str, str]]:
     return [*found, *((words_for(person), person.title) for person in people[:SUGGESTIONS])]
 
 
-def find_holder(text: str, *, with_groups: bool) -> User | Group:
+def find_holder(text: str, *, with_groups: bool, with_inactive: bool = False) -> User | Group:
     """The person or group that a text names.
 
     Raises:
-        ValidationError: nobody, several, or a deactivated person.
+        ValidationError: nobody, several, or a deactivated person (unless `with_inactive`).
     """
     text = text.strip()
     if with_groups and (named := _GROUP.fullmatch(text)):
@@ -48,14 +48,14 @@ def find_holder(text: str, *, with_groups: bool) -> User | Group:
     if named := _USERNAME.fullmatch(text):
         person = User.objects.filter(username=named[1]).first()
         if person is not None:
-            return _active(person)
+            return person if with_inactive else _active(person)
     people = list(User.objects.filter(Q(username=text) | Q(email__iexact=text))[:1]) or list(
         User.objects.filter(full_name__iexact=text, is_active=True)[:2]
     )
     if len(people) > 1:
         raise forms.ValidationError(f"Several people are called {text}: give the user name or e-mail.", "ambiguous")
     if people:
-        return _active(people[0])
+        return people[0] if with_inactive else _active(people[0])
     if with_groups:
         group = Group.objects.filter(name__iexact=text).first()
         if group is not None:
@@ -98,6 +98,7 @@ class HolderField(forms.CharField):
     """A person or a group, by name."""
 
     with_groups = True
+    with_inactive = False
 
     def __init__(self, **kwargs: Any) -> None:
         widget = HolderInput()
@@ -112,7 +113,13 @@ class HolderField(forms.CharField):
         if isinstance(value, User | Group):
             return value  # a disabled field hands back its initial value
         text = super().clean(value)
-        return find_holder(text, with_groups=self.with_groups) if text else None
+        return find_holder(text, with_groups=self.with_groups, with_inactive=self.with_inactive) if text else None
+
+
+class PresentHolderField(HolderField):
+    """Somebody who has a thing already, to take it back: deactivated people too."""
+
+    with_inactive = True
 
 
 class PersonField(HolderField):

@@ -4,7 +4,7 @@ from typing import Any
 
 from django import forms
 
-from approvals.forms.people import HolderField, PersonField
+from approvals.forms.people import HolderField, PersonField, PresentHolderField
 from approvals.models import ApproverRole
 from releases.models import SLUG, Product, ProductLine
 from releases.permissions import PRODUCT_PERMISSIONS
@@ -87,3 +87,15 @@ class PermissionForm(forms.Form):
     permission = forms.ChoiceField(
         choices=[(name, words[0]) for name, words in PERMISSION_WORDS.items()], widget=forms.HiddenInput
     )
+
+
+class SeatBackForm(SeatForm):
+    """A seat to take back."""
+
+    holder = PresentHolderField()
+
+
+class PermissionBackForm(PermissionForm):
+    """A permission to take back."""
+
+    holder = PresentHolderField()
