@@ -370,6 +370,8 @@ if REDIS_URL:
         # a request that publishes to a frozen Redis waits this long and no longer
         "socket_timeout": 2,
         "socket_connect_timeout": 2,
+        # and to one that refuses: no second try, where Celery would sleep a second before it
+        "max_retries": 0,
         "socket_keepalive": True,
         "health_check_interval": 25,
         "global_keyprefix": "gatekeeper:",
@@ -394,7 +396,7 @@ CELERY_BEAT_SCHEDULE_FILENAME = str(VAR_DIR / "beat-schedule")
 CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "gatekeeper.common.tasks.heartbeat", "schedule": 30, "options": {"expires": 30}},
     "relay": {"task": "notifications.tasks.relay", "schedule": 5, "options": {"expires": 5}},
-    "sweep": {"task": "releases.tasks.sweep", "schedule": 300, "options": {"expires": 300}},
+    "sweep": {"task": "approvals.tasks.sweep", "schedule": 300, "options": {"expires": 300}},
     "seal-history": {
         "task": "releases.tasks.seal_history",
         "schedule": crontab(minute=7),
