@@ -207,10 +207,10 @@ def pass_gate(locked: LockedRelease, gate: Gate, kind: str, data: dict[str, Any]
     open_next_gate(locked, gate)
 
 
-def _expire_one(gate_id: int, clock: Clock) -> bool:
+def _expire_one(gate_id: int, as_of: date, clock: Clock) -> bool:
     with transaction.atomic():
         locked, gate = lock_gate(gate_id, None, clock)
-        if gate.is_waiver_expired or gate.waiver_expires_on is None or gate.waiver_expires_on >= locked.today:
+        if gate.is_waiver_expired or gate.waiver_expires_on is None or gate.waiver_expires_on >= as_of:
             return False
         gate.is_waiver_expired = True
         locked.touch(gate)
@@ -225,4 +225,4 @@ def expire_waivers(today: date, *, clock: Clock = database_clock) -> int:
     due = Gate.objects.filter(
         state=GateState.WAIVED, is_waiver_expired=False, waiver_expires_on__lt=today, release__kind="gates"
     ).exclude(release__state="cancelled")
-    return sum(_expire_one(gate_id, clock) for gate_id in list(due.values_list("pk", flat=True)))
+    return sum(_expire_one(gate_id, today, clock) for gate_id in list(due.values_list("pk", flat=True)))

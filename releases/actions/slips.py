@@ -1,6 +1,5 @@
 """Misses and slips: "miss a gate, slip a release"."""
 
-from collections.abc import Iterable
 from datetime import date, timedelta
 
 from django.db import transaction
@@ -17,16 +16,17 @@ from releases.models import Gate, Hold, Release, Slip
 CHUNK = 200
 
 
-def record_misses(locked: LockedRelease) -> Slip | None:
+def record_misses(locked: LockedRelease, as_of: date | None = None) -> Slip | None:
     """Record the miss of the current gate if its due day has ended: exactly one slip per gate and due date.
 
     Called by the sweep and by every verb right after it has locked the release, so that no late approval, re-plan or
-    hold can hide a miss. A missed assessment is recorded too, but cannot slip a release that is out.
+    hold can hide a miss. A missed assessment is recorded too, but cannot slip a release that is out. `as_of` is a
+    past day for the sweep of that day; verbs take today.
     """
     release, gate = locked.release, locked.current
     if not release.is_running or gate is None or not gate.is_undecided or gate.due_on is None:
         return None
-    if not has_passed(gate.due_on, locked.today) or (gate.pk, gate.due_on) in locked.slip_keys:
+    if not has_passed(gate.due_on, as_of or locked.today) or (gate.pk, gate.due_on) in locked.slip_keys:
         return None
     cause = ports.gates.cause_of_miss(locked, gate)
     slip = Slip.objects.create(
@@ -103,14 +103,14 @@ def move_later_dates(
     locked.move_assessments(locked.release.target_on, kind, reason)
 
 
-def _sweep_one(release_id: int, clock: Clock, skip_locked: bool) -> int | None:
+def sweep_release(release_id: int, as_of: date, clock: Clock, skip_locked: bool) -> int | None:
     """Record the miss of one release; None when somebody else holds it."""
     with transaction.atomic():
         try:
             locked = lock_release(release_id, actor=None, clock=clock, skip_locked=skip_locked)
         except Release.DoesNotExist:
             return None
-        if record_misses(locked) is None:
+        if record_misses(locked, as_of) is None:
             return 0
         locked.finish()
         return 1
@@ -134,13 +134,9 @@ def record_all_misses(today: date, *, clock: Clock = database_clock) -> int:
             break
         after = chunk[-1]
         for release_id in chunk:
-            found = _sweep_one(release_id, clock, skip_locked=is_postgresql())
+            found = sweep_release(release_id, today, clock, skip_locked=is_postgresql())
             if found is None:
                 skipped.append(release_id)
             else:
                 count += found
-    return count + _sweep_rest(skipped, clock)
-
-
-def _sweep_rest(release_ids: Iterable[int], clock: Clock) -> int:
-    return sum(_sweep_one(release_id, clock, skip_locked=False) or 0 for release_id in release_ids)
+    return count + sum(sweep_release(release_id, today, clock, skip_locked=False) or 0 for release_id in skipped)

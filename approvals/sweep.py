@@ -1,0 +1,31 @@
+"""What the schedule does: misses and slips, then waivers that expire."""
+
+from dataclasses import dataclass
+from datetime import date
+
+from approvals.actions.rounds import expire_waivers
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.clock import Clock, database_clock
+from gatekeeper.common.errors import Refused
+from releases.actions.slips import record_all_misses
+
+
+@dataclass(frozen=True)
+class Swept:
+    """How much a sweep recorded."""
+
+    misses: int
+    expired_waivers: int
+
+
+def sweep(*, as_of: date | None = None, clock: Clock = database_clock) -> Swept:
+    """Record what has become true by the end of the day before `as_of` (default: today). Repeating it changes nothing.
+
+    Raises:
+        Refused: `as_of` lies in the future.
+    """
+    today = day_of(clock())
+    day = as_of or today
+    if day > today:
+        raise Refused.for_field("as_of", "date_in_future", f"{day} is in the future: nothing can be missed yet.")
+    return Swept(misses=record_all_misses(day, clock=clock), expired_waivers=expire_waivers(day, clock=clock))

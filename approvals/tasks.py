@@ -1,0 +1,11 @@
+"""Scheduled work: thin tasks, each repeatable without effect."""
+
+from celery import shared_task
+
+from approvals import sweep as sweeping
+
+
+@shared_task
+def sweep() -> None:
+    """Record misses and slips; expire waivers."""
+    sweeping.sweep()
