@@ -46,7 +46,7 @@ PACKAGES: list[tuple[str, str, dict[str, str]]] = [
     ("lucide-static", "1.62.0", {"LICENSE": "lucide/LICENSE"}),
 ]
 
-ICONS = """
+ICON_NAMES = """
 activity arrow-down arrow-left arrow-right arrow-up ban bell bell-off book-open bookmark building-2 calendar
 calendar-check calendar-clock calendar-plus calendar-x chart-line check chevron-down chevron-left chevron-right
 chevron-up chevrons-up-down circle-check circle-dashed circle-question-mark circle-x clock code-xml columns-3 copy
@@ -56,7 +56,7 @@ layout-dashboard link list-checks lock log-out mail megaphone menu message-squar
 pause pencil phone play plus printer refresh-cw rocket rotate-cw scroll-text search send settings shield-check
 smartphone sun-moon target terminal ticket trash-2 trending-up triangle-alert undo-2 upload user users webhook
 wifi-off x
-""".split()
+"""
 
 # Our own: the eight gate states and the logo mark. `currentColor` is the state's colour, --cut what is cut out of it.
 CUT = 'fill="none" stroke="var(--cut,var(--surface))" stroke-linecap="round" stroke-linejoin="round"'
@@ -125,11 +125,9 @@ def sprite(files: dict[str, bytes]) -> bytes:
         f'<symbol id="state-{key}" viewBox="0 0 16 16" overflow="visible" stroke="none">{body}</symbol>'
         for key, body in STATES.items()
     ]
-    icons = [symbol(name, files[f"icons/{name}.svg"].decode()) for name in sorted(ICONS)]
+    icons = [symbol(name, files[f"icons/{name}.svg"].decode()) for name in sorted(ICON_NAMES.split())]
     head = "<!-- Icons: lucide (ISC, see vendor/lucide/LICENSE); gate states and logo: our own. -->"
-    return "\n".join(
-        ['<svg xmlns="http://www.w3.org/2000/svg">', head, LOGO, *states, *icons, "</svg>", ""]
-    ).encode()
+    return "\n".join(['<svg xmlns="http://www.w3.org/2000/svg">', head, LOGO, *states, *icons, "</svg>", ""]).encode()
 
 
 def fetch(*, relock: bool) -> int:

@@ -38,13 +38,19 @@ class SampleForm(forms.Form):
     note = forms.CharField(widget=forms.Textarea(attrs={"rows": 2}), required=False)
     copy = forms.ChoiceField(
         label="Copy from an earlier release",
-        choices=[("people", "Approver people\nFrom Assist Console 27.2"), ("", "Nothing\nPeople come from the playbook")],
+        choices=[
+            ("people", "Approver people\nFrom Assist Console 27.2"),
+            ("", "Nothing\nPeople come from the playbook"),
+        ],
         widget=forms.RadioSelect,
         required=False,
         initial="people",
     )
     tell = forms.MultipleChoiceField(
-        label="Tell", choices=[("s", "Sales"), ("e", "Engineering")], widget=forms.CheckboxSelectMultiple, required=False
+        label="Tell",
+        choices=[("s", "Sales"), ("e", "Engineering")],
+        widget=forms.CheckboxSelectMultiple,
+        required=False,
     )
     keep = forms.BooleanField(label="Keep me signed in on this device for 14 days", required=False)
 
@@ -74,7 +80,9 @@ def sample_matrix() -> list[dict[str, Any]]:
 def sheet(request: HttpRequest) -> HttpResponse:
     """Every component, with sample words."""
     now = timezone.now()
-    bound = SampleForm({"product": "ac", "version": "27.1", "theme": "Regional data residency, second wave", "ga_on": ""})
+    bound = SampleForm(
+        {"product": "ac", "version": "27.1", "theme": "Regional data residency, second wave", "ga_on": ""}
+    )
     bound.is_valid()
     context = {
         "nav": "products",
@@ -88,7 +96,14 @@ def sheet(request: HttpRequest) -> HttpResponse:
         "matrix": sample_matrix(),
         "form": SampleForm(),
         "bound": bound,
-        "people": ["Maya Lindqvist", "Daniel Okafor", "Hannah Price", "Grace Kim", "Sofia Almeida", "Fatima El Idrissi"],
+        "people": [
+            "Maya Lindqvist",
+            "Daniel Okafor",
+            "Hannah Price",
+            "Grace Kim",
+            "Sofia Almeida",
+            "Fatima El Idrissi",
+        ],
         "person": SimpleNamespace(full_name="Maya Lindqvist"),
         "page_obj": Paginator(range(412), 50).get_page(request.GET.get("page")),
         "now": now,

@@ -66,7 +66,7 @@ def svg(name: str, classes: str, label: str = "") -> SafeString:
 
 @register.simple_tag
 def icon(name: str, classes: str = "", label: str = "") -> SafeString:
-    """`{% icon "bell" %}`, `{% icon "bell" "i-20" %}`, `{% icon "bell" label="Notifications" %}` where it stands alone."""
+    """`{% icon "bell" %}`, `{% icon "bell" "i-20" %}`; where it stands alone `{% icon "bell" label="Notices" %}`."""
     return svg(name, f"i {classes}".strip(), label)
 
 
@@ -117,7 +117,7 @@ def health_pill(value: str, reason: str = "", focusable: bool = True) -> SafeStr
     mark = svg(icon_name, "i")
     if not reason:
         return format_html('<span class="pill t-{}">{}{}</span>', tone, mark, words)
-    focus = format_html(' tabindex="0"') if focusable else ""
+    focus = SafeString(' tabindex="0"') if focusable else ""
     return format_html(
         '<span class="pill t-{} tip"{}>{}{}<span class="tip-text"><span class="vh">. </span>{}</span></span>',
         tone, focus, mark, words, reason,
@@ -152,7 +152,7 @@ def number(value: float) -> str:
 def progress(
     value: float, maximum: float, label: str, tone: str = "ok", mark: float | None = None, classes: str = ""
 ) -> SafeString:
-    """A bar, as SVG geometry since no style attribute is allowed. `mark` is a share of the maximum, such as time passed."""
+    """A bar, as SVG geometry since no style attribute is allowed. `mark` is a share, such as time passed."""
     share = max(0.0, min(1.0, float(value) / float(maximum))) if maximum else 0.0
     fill = format_html('<rect class="fill" width="{}%" height="8"/>', number(share * 100)) if share else ""
     tick = ""
@@ -198,7 +198,7 @@ def day_short(value: Any) -> str:
 
 @register.filter
 def moment(value: datetime | None) -> SafeString | str:
-    """A point in time for reading: "Today, 08:52", "Yesterday, 17:20", "Tue 17 Nov, 16:42", with the exact one in title.
+    """A point in time for reading: "Today, 08:52", "Yesterday, 17:20", "Tue 17 Nov, 16:42"; the exact one is its title.
 
     In the organisation's zone; in another one only when the person chose it, and then the zone is named.
     """
@@ -218,9 +218,14 @@ def moment(value: datetime | None) -> SafeString | str:
         words = f"{here.day} {MONTHS[here.month - 1]} {here.year}"
     clock = f"{here:%H:%M}"
     named = f" {here.tzname()}" if str(zone) != str(organisation_zone()) else ""
-    exact = f"{WEEKDAYS[here.weekday()]} {here.day} {MONTHS[here.month - 1]} {here.year}, {here:%H:%M:%S} {here.tzname()}"
+    exact = f"{day(here.date())}, {here:%H:%M:%S} {here.tzname()}"
     return format_html(
-        '<time datetime="{}" title="{}">{}, {}{}</time>', value.isoformat(timespec="seconds"), exact, words, clock, named
+        '<time datetime="{}" title="{}">{}, {}{}</time>',
+        value.isoformat(timespec="seconds"),
+        exact,
+        words,
+        clock,
+        named,
     )
 
 
@@ -432,7 +437,7 @@ def pagination(context: RequestContext, page: Page[Any], key: str = "page") -> d
 
 @register.simple_tag(takes_context=True)
 def sort_head(context: RequestContext, label: str, key: str, classes: str = "", parameter: str = "sort") -> SafeString:
-    """A column head that sorts: `{% sort_head "Target" "target" %}`. The address says `?sort=target` or `?sort=-target`."""
+    """A column head that sorts: `{% sort_head "Target" "target" %}`; the address says `?sort=target` or `-target`."""
     query = context["request"].GET
     current = query.get(parameter, "")
     direction, arrow, following = "", SafeString(""), key
@@ -452,9 +457,9 @@ def sort_head(context: RequestContext, label: str, key: str, classes: str = "", 
 
 @register.simple_tag
 def toast_action(message: Any) -> dict[str, str]:
-    """The one action of a toast. `messages.success(request, text, extra_tags="Undo|post|/address/")`, or `Show|get|…`."""
+    """The one action of a toast: `messages.success(request, text, extra_tags="Undo|post|/address/")`, `Show|get|…`."""
     parts = str(getattr(message, "extra_tags", "") or "").split("|", 2)
-    if len(parts) != 3 or not parts[2].startswith("/"):
+    if len(parts) != 3 or not parts[2].startswith("/") or parts[2].startswith("//"):
         return {}
     return {"label": parts[0], "method": parts[1], "url": parts[2]}
 
