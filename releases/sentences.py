@@ -210,6 +210,11 @@ def _thing(f: Facts) -> str:
     return f.get("name") or f.get("deliverable").replace("-", " ")
 
 
+def _seats(f: Facts) -> Sentence:
+    count = len(f.data.get("seats") or ())
+    return Sentence((f"made {count} {'seat' if count == 1 else 'seats'} for the gates",), icon="users")
+
+
 SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.RELEASE_CREATED: lambda f: Sentence(("planned the release for ", B(f.day("target_on"))), icon="plus"),
     EventKind.RELEASE_CHANGED: _changed,
@@ -273,9 +278,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.CONDITION_CLOSED: lambda f: Sentence(
         ("closed a condition of ", B(f.gate)), f.get("text"), "circle-check"
     ),
-    EventKind.SEAT_CREATED: lambda f: Sentence(
-        ("made the seat ", B(f.get("name") or f.get("role") or f.get("key"))), icon="users"
-    ),
+    EventKind.SEAT_CREATED: _seats,
     EventKind.WATCH_STARTED: lambda _f: Sentence(("began to watch",), icon="eye"),
     EventKind.WATCH_ENDED: lambda _f: Sentence(("stopped watching",), icon="eye-off"),
     EventKind.STAKEHOLDER_ADDED: lambda f: Sentence(

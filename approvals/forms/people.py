@@ -77,9 +77,7 @@ class HolderInput(forms.TextInput):
 
     with_groups = False
 
-    def render(
-        self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None
-    ) -> SafeString:
+    def render(self, name: str, value: Any, attrs: dict[str, Any] | None = None, renderer: Any = None) -> SafeString:
         own = dict(attrs or {})
         options = f"{own.get('id', name)}-options"
         own |= {

@@ -1,13 +1,12 @@
 """Forms of products, and of who may do what on them."""
 
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
 from approvals.forms.people import HolderField, PersonField, PresentHolderField
 from approvals.models import ApproverRole
 from releases.models import SLUG, Product, ProductLine
-from releases.permissions import PRODUCT_PERMISSIONS
 
 PERMISSION_WORDS = {
     "manage_product": ("Manage", "Releases, dates, evidence, submitting and withdrawing"),
@@ -16,7 +15,6 @@ PERMISSION_WORDS = {
     "waive_gate": ("Waive gates", "Lets a gate through without approval, with a reason and an expiry date"),
     "rebaseline": ("Set a new baseline", "Changes the dates that slips are counted from"),
 }
-assert set(PERMISSION_WORDS) == set(PRODUCT_PERMISSIONS)
 # What a product manager may give; everything else is an administrator's.
 GIVEN_BY_MANAGERS = ("contribute", "view_product")
 
@@ -26,7 +24,10 @@ class ProductForm(forms.Form):
 
     name = forms.CharField(max_length=120)
     slug = forms.CharField(
-        label="Short name", max_length=64, required=False, validators=[SLUG],
+        label="Short name",
+        max_length=64,
+        required=False,
+        validators=[SLUG],
         help_text="In addresses: lowercase words with hyphens. Empty: made from the name.",
     )
     line = forms.ModelChoiceField(ProductLine.objects.all(), label="Product line", empty_label="Choose a product line")
@@ -75,9 +76,7 @@ class SeatForm(forms.Form):
 
     def __init__(self, *args: Any, product: Product, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        role = self.fields["role"]
-        assert isinstance(role, forms.ModelChoiceField)
-        role.queryset = ApproverRole.objects.filter(product=product)
+        cast(forms.ModelChoiceField, self.fields["role"]).queryset = ApproverRole.objects.filter(product=product)
 
 
 class PermissionForm(forms.Form):

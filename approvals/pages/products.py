@@ -196,9 +196,7 @@ def _decision_time(product: Product) -> Figure | None:
 
 def release_counts(product: Product) -> dict[str, int]:
     """How many releases are open, out and cancelled."""
-    states = dict(
-        Release.objects.filter(product=product).values_list("state").annotate(count=Count("pk")).order_by()
-    )
+    states = dict(Release.objects.filter(product=product).values_list("state").annotate(count=Count("pk")).order_by())
     return {
         "open": sum(states.get(state, 0) for state in OPEN_STATES),
         "released": sum(states.get(state, 0) for state in OUT_STATES),

@@ -1,0 +1,171 @@
+"""The timeline as geometry: pure functions from dates to coordinates; templates/releases/_timeline.html draws it."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+Scale = Callable[[date], float]
+
+ROW_HEIGHT = 27
+HEAD_HEIGHT = 30
+MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
+
+
+@dataclass(frozen=True)
+class Line:
+    """One row: a gate, a milestone or the release itself. Any date may be missing."""
+
+    name: str
+    short_name: str
+    state: str
+    baseline_on: date | None
+    due_on: date | None
+    forecast_on: date | None
+    actual_on: date | None
+    actual_words: str = "Approved"
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A point on a row: what kind, where, and its exact words."""
+
+    kind: str
+    x: float
+    y: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Band:
+    """From a due day to its forecast."""
+
+    x: float
+    y: float
+    width: float
+    title: str
+
+
+@dataclass(frozen=True)
+class Row:
+    """A line with its label and its marks."""
+
+    label: str
+    state: str
+    y: float
+    rule_y: float
+    marks: tuple[Mark, ...]
+    band: Band | None
+
+
+@dataclass(frozen=True)
+class Tick:
+    """A month on the axis."""
+
+    x: float
+    label: str
+    is_year: bool
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Everything the template draws."""
+
+    width: int
+    height: int
+    left: int
+    rows: tuple[Row, ...]
+    ticks: tuple[Tick, ...]
+    today_x: float | None
+
+
+def day_words(on: date) -> str:
+    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
+
+
+def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, label_chars: int) -> Chart | None:
+    """Lay out a timeline; None when fewer than two dates are known. `today` None leaves the today line out."""
+    days = [
+        day
+        for line in lines
+        for day in (line.baseline_on, line.due_on, line.forecast_on, line.actual_on)
+        if day is not None
+    ]
+    if len(set(days)) < 2:
+        return None
+    first, last = min(days), max(days)
+    if today is not None and first - timedelta(days=45) <= today <= last + timedelta(days=45):
+        first, last = min(first, today), max(last, today)
+    span = (last - first).days
+    pad = timedelta(days=max(2, round(span * 0.03)))
+    first, last = first - pad, last + pad
+    scale = (width - left - 8) / (last - first).days
+
+    def x(day: date) -> float:
+        return round(left + (day - first).days * scale, 1)
+
+    rows = []
+    for index, line in enumerate(lines):
+        y = HEAD_HEIGHT + index * ROW_HEIGHT + ROW_HEIGHT / 2
+        label = line.short_name if len(line.name) > label_chars else line.name
+        rows.append(
+            Row(
+                label=label if len(label) <= label_chars else f"{label[: label_chars - 1].rstrip()}…",
+                state=line.state,
+                y=y,
+                rule_y=y + ROW_HEIGHT / 2,
+                marks=tuple(_marks(line, x, y)),
+                band=_band(line, x, y),
+            )
+        )
+    return Chart(
+        width=width,
+        height=round(HEAD_HEIGHT + len(lines) * ROW_HEIGHT + 4),
+        left=left,
+        rows=tuple(rows),
+        ticks=tuple(_ticks(first, last, x, room=width - left)),
+        today_x=x(today) if today is not None and first <= today <= last else None,
+    )
+
+
+def _marks(line: Line, x: Scale, y: float) -> list[Mark]:
+    found = []
+    if line.baseline_on is not None:
+        found.append(Mark("base", x(line.baseline_on), y, f"{line.name}: baseline {day_words(line.baseline_on)}"))
+    if line.due_on is not None and line.actual_on is None:
+        found.append(Mark("target", x(line.due_on), y, f"{line.name}: due {day_words(line.due_on)}"))
+    elif line.due_on is not None and line.due_on != line.baseline_on:
+        found.append(Mark("target", x(line.due_on), y, f"{line.name}: was due {day_words(line.due_on)}"))
+    if line.actual_on is not None:
+        words = f"{line.name}: {line.actual_words.lower()} {day_words(line.actual_on)}"
+        found.append(Mark("actual", x(line.actual_on), y, words))
+    return found
+
+
+def _band(line: Line, x: Scale, y: float) -> Band | None:
+    if line.forecast_on is None or line.due_on is None or line.forecast_on <= line.due_on:
+        return None
+    start, end = x(line.due_on), x(line.forecast_on)
+    return Band(
+        start, y, round(end - start, 1), f"{line.name}: forecast {day_words(line.forecast_on)} while the slip is open"
+    )
+
+
+def _ticks(first: date, last: date, x: Scale, *, room: int) -> list[Tick]:
+    """The first of each month, every second, third, sixth or twelfth one, so that the labels do not touch."""
+    months = []
+    year, month = first.year, first.month
+    while date(year, month, 1) <= last:
+        if date(year, month, 1) >= first:
+            months.append(date(year, month, 1))
+        year, month = (year + 1, 1) if month == 12 else (year, month + 1)
+    most = max(2, room // 56)
+    step = next((s for s in (1, 2, 3, 6, 12, 24, 60) if len(months) / s <= most), 120)
+    months = [day for day in months if (day.year * 12 + day.month - 1) % step == 0]
+    return [
+        Tick(
+            x(day),
+            f"{MONTHS[day.month - 1]} {day.year}" if day.month == 1 or step >= 12 else MONTHS[day.month - 1],
+            day.month == 1,
+        )
+        for day in months
+    ]
