@@ -97,7 +97,7 @@ class Story:
 
 
 STORIES = (
-    Story("assist-console", "26.4", "Consent audit, faster session start", 6, 12, "partly", conditions=(3,)),
+    Story("assist-console", "26.4", "Consent audit, faster session start", 6, 5, "partly", conditions=(3,)),
     Story("assist-console", "27.1", "Unattended access and hand-over", 4, 1, "half", declined=(4,), conditions=(3,), pushed=14),
     Story("assist-console", "27.2", "Regional data residency", 1, 9, "open"),
     Story("assist-mobile", "5.3", "Camera sharing", 6, -9, "ready", late={2: 12}),
@@ -263,11 +263,13 @@ class Demo:
                 expires_on=self.today + timedelta(days=60),
             )  # fmt: skip
             return
+        if late > 3:
+            self._sweep(release, gate)
         self._supply(gate, pm, before, everything=True)
         if gate.position in story.declined:
             self._decline(gate, pm, before)
             self._supply_again(gate, pm, before)
-        if late:
+        if 0 < late <= 3:
             self._sweep(release, gate)
         self._submit(gate, pm, before, 10)
         self._approve(gate, day, with_condition=gate.position in story.conditions)

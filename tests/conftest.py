@@ -8,8 +8,10 @@ from pathlib import Path
 import pytest
 from django.conf import settings
 from django.db import connection
+from django.db.backends.postgresql.operations import DatabaseOperations
 from pytest_django import Settings
 
+from gatekeeper.common.append_only import lift_guards, restore_guards
 from tests.processes import Process, start_worker
 
 pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
@@ -21,6 +23,23 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     for item in items:
         if "postgres" in item.keywords and not is_postgresql:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
+
+
+@pytest.fixture(autouse=True, scope="session")
+def _emptying_tables_is_allowed() -> Iterator[None]:
+    """Only the flush between transactional tests may lift the append-only triggers."""
+    flush = DatabaseOperations.execute_sql_flush
+
+    def flush_unguarded(self: DatabaseOperations, sql_list: list[str]) -> None:
+        lift_guards(self.connection)
+        try:
+            flush(self, sql_list)
+        finally:
+            restore_guards(self.connection)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_unguarded)
+        yield
 
 
 @pytest.fixture(autouse=True)

@@ -12,6 +12,7 @@ from django.db.migrations.executor import MigrationExecutor
 from django.http import HttpRequest, JsonResponse
 from django.views.decorators.http import require_safe
 
+from gatekeeper.common.append_only import missing_guards
 from gatekeeper.common.clock import database_clock
 from gatekeeper.common.models import Heartbeat
 from gatekeeper.common.tasks import BEAT
@@ -68,9 +69,15 @@ def check_beat() -> None:
         raise NotReady(f"the last tick is {age.total_seconds():.0f} s old")
 
 
+def check_guards() -> None:
+    if missing := missing_guards():
+        raise NotReady(f"append-only triggers are missing on {', '.join(missing)}: run migrate")
+
+
 CHECKS: dict[str, Callable[[], None]] = {
     "database": check_database,
     "migrations": check_migrations,
+    "history": check_guards,
     "broker": check_broker,
     "beat": check_beat,
 }

@@ -25,5 +25,4 @@ class Command(BaseCommand):
         with transaction.atomic():
             call_command("load_playbooks", verbosity=0)
             Demo(self.stdout.write).load()
-        call_command("publish_events", verbosity=0)
         self.stdout.write("The demo is loaded.")
