@@ -10,7 +10,7 @@ from notifications.models import Delivery
 
 
 def check_deliveries() -> Iterator[Difference]:
-    """A sent delivery has its time, an unsent one has none; deliveries come from events that were read; in-app is sent."""
+    """A sent delivery has its time, another has none; deliveries come from events that were read; in-app is sent."""
     wrong = Delivery.objects.filter(
         Q(state=DeliveryState.SENT, sent_at__isnull=True)
         | (~Q(state=DeliveryState.SENT) & Q(sent_at__isnull=False))
