@@ -3,22 +3,28 @@
 from typing import Any
 
 from django.contrib.auth.backends import ModelBackend
+from django.db.models import Q
 from django.http import HttpRequest
 
 from gatekeeper.accounts.models import User
 
 
+def find_person(name: str) -> User | None:
+    """Who signs in with an e-mail (any case) or a user name, active or not. The e-mail wins: it is what most people type."""
+    name = name.strip()
+    found = User.objects.filter(Q(email__iexact=name) | Q(username=name))[:2]
+    return max(found, key=lambda person: person.email.lower() == name.lower(), default=None)
+
+
 class EmailOrUsernameBackend(ModelBackend):
-    """Finds the person by e-mail (any case) or user name; hashes a password even for nobody, so that time tells nothing."""
+    """By e-mail or user name; hashes a password even for nobody, so that time tells nothing."""
 
     def authenticate(
         self, request: HttpRequest | None, username: str | None = None, password: str | None = None, **kwargs: Any
     ) -> User | None:
         if username is None or password is None:
             return None
-        name = username.strip()
-        lookup = {"email__iexact": name} if "@" in name else {"username": name}
-        user = User.objects.filter(**lookup).first()
+        user = find_person(username)
         if user is None:
             User().set_password(password)
             return None

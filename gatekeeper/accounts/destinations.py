@@ -1,0 +1,48 @@
+"""Where a person goes on to after signing in: checked to be an address of ours, and told from its words alone.
+
+Nothing is looked up: to somebody who is not signed in, a product that does not exist must look like one that does.
+"""
+
+import re
+from urllib.parse import unquote, urlsplit
+
+PLACES = {
+    "/inbox/": "Waiting for you",
+    "/portfolio/": "Portfolio",
+    "/products/": "Products",
+    "/notifications/": "Notifications",
+    "/settings/profile/": "Your profile",
+    "/setup/": "First steps",
+}
+# a browser reads these as the start of another host, or drops them
+_UNSAFE = re.compile(r"[\x00-\x20\\\x7f-\x9f]")
+_RELEASE = re.compile(r"/releases/(?P<product>[a-z0-9-]+)/(?P<version>[A-Za-z0-9._+-]+)/(?:gates/(?P<gate>[a-z0-9-]+)/)?")
+_LENGTH = 1000
+
+
+def safe_destination(address: str) -> str:
+    """The address when it is a path of this site, else the first page. Sign-in and sign-out are no destinations."""
+    parts = urlsplit(address) if len(address) <= _LENGTH and not _UNSAFE.search(address) else None
+    if (
+        parts is None
+        or parts.scheme
+        or parts.netloc
+        or not address.startswith("/")
+        or address.startswith("//")
+        or parts.path in ("/sign-in/", "/sign-out/")
+    ):
+        return "/"
+    return address
+
+
+def destination_words(address: str) -> str:
+    """What to call a checked address: "Assist Console 27.1, Engineering Timeline"; empty where it has no name."""
+    path = unquote(urlsplit(address).path)
+    if found := _RELEASE.match(path):
+        release = f"{_title(found['product'])} {found['version']}"
+        return f"{release}, {_title(found['gate'])}" if found["gate"] else release
+    return PLACES.get(path, "")
+
+
+def _title(slug: str) -> str:
+    return " ".join(word.capitalize() for word in slug.split("-"))

@@ -1,0 +1,28 @@
+"""Pages in the person's own time zone."""
+
+from collections.abc import Callable
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from django.http import HttpRequest, HttpResponseBase
+from django.utils import timezone
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase]
+
+
+class TimeZoneMiddleware:
+    """Shows moments in the zone that the person chose. Days, such as due dates, stay the organisation's."""
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        # without a session nobody is signed in, and nothing has to be looked up
+        if not request.session.session_key or not request.user.is_authenticated or not request.user.time_zone:
+            return self.get_response(request)
+        try:
+            zone = ZoneInfo(request.user.time_zone)
+        except (ZoneInfoNotFoundError, ValueError):
+            # the zone was taken out of the database of zones since it was chosen
+            return self.get_response(request)
+        with timezone.override(zone):
+            return self.get_response(request)
