@@ -24,11 +24,11 @@ def test_healthz_answers_without_a_database(client: Client) -> None:
 def test_a_fresh_tick_makes_ready(client: Client) -> None:
     Heartbeat.objects.beat(BEAT, timezone.now())
     response = client.get("/readyz")
-    assert response.json() == {
-        "status": "ok",
-        "checks": {"database": "ok", "migrations": "ok", "broker": "ok", "beat": "ok"},
-    }
+    body = response.json()
     assert response.status_code == 200
+    assert body["status"] == "ok"
+    assert {"database", "migrations", "broker", "beat"} <= set(body["checks"])
+    assert set(body["checks"].values()) == {"ok"}
 
 
 @pytest.mark.django_db
@@ -38,7 +38,8 @@ def test_an_old_or_missing_tick_is_not_ready(client: Client, age: timedelta | No
         Heartbeat.objects.beat(BEAT, timezone.now() - age)
     response = client.get("/readyz")
     assert response.status_code == 503
-    assert response.json()["checks"] == {"database": "ok", "migrations": "ok", "broker": "ok", "beat": "failing"}
+    checks = response.json()["checks"]
+    assert [name for name, word in checks.items() if word != "ok"] == ["beat"]
 
 
 @pytest.mark.django_db
