@@ -1,6 +1,6 @@
 """Pure rules of releases and gates: transitions, dates, the slip rule, health. No database, no clock, no request."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, NamedTuple
@@ -114,11 +114,16 @@ class Move:
 
 @dataclass(frozen=True)
 class DateProblem:
-    """Why a planned date is refused; `key` is `target` for GA."""
+    """Why a planned date is refused; `key` is `target` for GA. `other` is the date it is out of order with."""
 
     key: str
     code: str
     message: str
+    other: str = ""
+
+    def about(self, typed: Container[str]) -> str:
+        """The key to show the problem at: the date that a person typed, if one of the two was typed."""
+        return self.other if self.key not in typed and self.other in typed else self.key
 
 
 TARGET = "target"
@@ -172,6 +177,7 @@ def date_problems(
                     key if key in touched else next_key,
                     "dates_out_of_order",
                     f"{name} ({day:%-d %b %Y}) would be due after {next_name} ({next_day:%-d %b %Y}).",
+                    next_key if key in touched else key,
                 )
             )
     return problems

@@ -387,3 +387,23 @@ def release(cast: Cast) -> Release:
 def gate(release: Release) -> Gate:
     """The first gate of Router 1.0: Market Opportunity, open, due on day 30, without evidence."""
     return gate_of(release, MARKET)
+
+
+@pytest.fixture
+def invariants(db: None) -> Iterator[None]:
+    """After the test: every stored summary is what the facts give, and every event chain holds."""
+    yield
+    assert differences() == []
+
+
+def differences() -> list[object]:
+    """What `check_invariants` and `verify_history` would name."""
+    from approvals.invariants import check_evidence, check_gates, check_reachability
+    from releases.events import verify_streams
+    from releases.invariants import check_releases
+
+    return [
+        found
+        for checker in (check_releases, check_gates, check_evidence, check_reachability, verify_streams)
+        for found in checker()
+    ]

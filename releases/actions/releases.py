@@ -207,7 +207,10 @@ def planned_due_dates(
     keys = [key for key, _name, _day in ordered + after]
     problems = rules.date_problems(ordered + after, keys, today, latest_allowed_day(today) + timedelta(days=3700))
     if problems:
-        fields = [FieldProblem(f"dates.{p.key}" if p.key in dates else "target_on", p.code, p.message) for p in problems]
+        places = [(p, p.about(dates)) for p in problems]
+        fields = [
+            FieldProblem(f"dates.{key}" if key in dates else "target_on", p.code, p.message) for p, key in places
+        ]
         first = problems[0]
         hint = ""
         if any(p.code == "date_in_past" and p.key not in dates for p in problems):

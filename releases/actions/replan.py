@@ -85,7 +85,7 @@ def plan_dates(
     changed = [rules.TARGET if move.key is None else move.key for move in moves]
     # A pinned gate may stand in the way of dates that only move along: the check looks at every date that changes.
     found = rules.date_problems(ordered, changed, today, latest_allowed_day(today))
-    return Plan(tuple(moves), tuple(FieldProblem(f"dates.{p.key}", p.code, p.message) for p in found))
+    return Plan(tuple(moves), tuple(FieldProblem(f"dates.{p.about(dates)}", p.code, p.message) for p in found))
 
 
 @transaction.atomic
