@@ -101,7 +101,9 @@ class HolderField(forms.CharField):
     def __init__(self, **kwargs: Any) -> None:
         widget = HolderInput()
         widget.with_groups = self.with_groups
-        super().__init__(**{"max_length": 300, "widget": widget} | kwargs)
+        kwargs.setdefault("widget", widget)
+        kwargs.setdefault("max_length", 300)
+        super().__init__(**kwargs)
 
     def prepare_value(self, value: Any) -> Any:
         return words_for(value) if isinstance(value, User | Group) else value

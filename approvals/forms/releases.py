@@ -88,7 +88,10 @@ class ReleaseForm(forms.Form):
     )  # fmt: skip
     owner = forms.ModelChoiceField(
         User.objects.none(), label="Product manager", empty_label="Choose a person",
-        error_messages={"required": "Choose who prepares the evidence."},
+        error_messages={
+            "required": "Choose who prepares the evidence.",
+            "invalid_choice": "Choose a person who manages this product.",
+        },
     )  # fmt: skip
     playbook = forms.ModelChoiceField(
         Playbook.objects.none(), empty_label=None, error_messages={"required": "Choose a playbook."}
@@ -114,13 +117,15 @@ class ReleaseForm(forms.Form):
         self._choices("playbook").queryset = Playbook.objects.filter(pk__in=[one.pk for one in playbooks])
         if product is not None:
             self._choices("owner").queryset = people_with(product, "manage_product")
-        if not self.is_bound:
-            self.initial |= {
-                "product": product,
-                "owner": product.owner_id if product else None,
-                "version": self.next_version,
-                "playbook": playbooks[0].pk if playbooks else None,
-            } | {key: value for key, value in self.initial.items() if value}
+        suggested = {
+            "product": product,
+            "owner": product.owner_id if product else None,
+            "version": self.next_version,
+            "playbook": playbooks[0].pk if playbooks else None,
+        }
+        for name, value in suggested.items():
+            if not self.initial.get(name):
+                self.initial[name] = value
 
     def _choices(self, name: str) -> forms.ModelChoiceField:
         return cast(forms.ModelChoiceField, self.fields[name])
@@ -280,7 +285,7 @@ class ReplanForm(forms.Form):
 
     def on_todays_plan(self) -> "ReplanForm":
         """The same changes on the plan in force: what the person did not touch shows what holds now."""
-        data = self.data.copy()
+        data = cast(QueryDict, self.data).copy()
         for key, day in self.days_now.items():
             now = day.isoformat() if day else ""
             if f"dates.{key}" not in self.changed_data:

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, timedelta
+from datetime import date
 from statistics import median
 from typing import Any
 
@@ -175,22 +175,21 @@ def _decision_time(product: Product) -> Figure | None:
     ended = Submission.objects.filter(
         gate__release__product=product, state__in=[RoundState.APPROVED, RoundState.DECLINED], ended_at__isnull=False
     ).order_by("-ended_at")
-    spans = [
-        until - since
+    hours = [
+        (until - since).total_seconds() / 3600
         for since, until in ended.values_list("submitted_at", "ended_at")[:LATEST_ROUNDS]
         if until is not None
     ]
-    if not spans:
+    if not hours:
         return None
-    middle: timedelta = median(spans)
-    hours = middle.total_seconds() / 3600
-    if hours < 1:
-        value, unit = str(max(1, round(hours * 60))), "min"
-    elif hours < 48:
-        value, unit = str(round(hours)), "hours" if round(hours) != 1 else "hour"
+    middle = median(hours)
+    if middle < 1:
+        value, unit = str(max(1, round(middle * 60))), "min"
+    elif middle < 48:
+        value, unit = str(round(middle)), "hours" if round(middle) != 1 else "hour"
     else:
-        value, unit = f"{hours / 24:.1f}".removesuffix(".0"), "days"
-    rounds = "1 round" if len(spans) == 1 else f"last {len(spans)} rounds"
+        value, unit = f"{middle / 24:.1f}".removesuffix(".0"), "days"
+    rounds = "1 round" if len(hours) == 1 else f"last {len(hours)} rounds"
     return Figure("Median time to a decision", value, unit, f"From submission to the end of the round, {rounds}")
 
 
@@ -308,9 +307,9 @@ def product_seats(product: Product) -> list[GateSeats]:
         .select_related("group")
         .order_by("group__name")
     )
-    sizes = _group_sizes(row.group for row in groups)
-    for row in groups:
-        held[row.content_object_id].groups.append(GroupHolder(row.group, sizes[row.group_id]))
+    sizes = _group_sizes(grant.group for grant in groups)
+    for grant in groups:
+        held[grant.content_object_id].groups.append(GroupHolder(grant.group, sizes[grant.group_id]))
     active = {role_id: len(people) for role_id, people in seat_holders(list(held)).items()}
     needed = dict(
         GateRole.objects.filter(role__product=product, gate__release__state=ReleaseState.ACTIVE)
@@ -343,8 +342,8 @@ def product_grants(product: Product, names: Sequence[str] = PRODUCT_PERMISSIONS)
         .select_related("group", "permission")
         .order_by("group__name")
     )
-    sizes = _group_sizes(row.group for row in groups)
-    for row in groups:
-        if row.permission.codename in held:
-            held[row.permission.codename].groups.append(GroupHolder(row.group, sizes[row.group_id]))
+    sizes = _group_sizes(grant.group for grant in groups)
+    for grant in groups:
+        if grant.permission.codename in held:
+            held[grant.permission.codename].groups.append(GroupHolder(grant.group, sizes[grant.group_id]))
     return held

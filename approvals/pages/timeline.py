@@ -4,11 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from gatekeeper.common.templatetags.gk import MONTHS
+from gatekeeper.common.templatetags.gk import day as day_name
+
 Scale = Callable[[date], float]
 
 ROW_HEIGHT = 27
 HEAD_HEIGHT = 30
-MONTHS = ("Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec")
 
 
 @dataclass(frozen=True)
@@ -78,10 +80,6 @@ class Chart:
     today_x: float | None
 
 
-def day_words(on: date) -> str:
-    return f"{on.day} {MONTHS[on.month - 1]} {on.year}"
-
-
 def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, label_chars: int) -> Chart | None:
     """Lay out a timeline; None when fewer than two dates are known. `today` None leaves the today line out."""
     days = [
@@ -130,13 +128,13 @@ def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, la
 def _marks(line: Line, x: Scale, y: float) -> list[Mark]:
     found = []
     if line.baseline_on is not None:
-        found.append(Mark("base", x(line.baseline_on), y, f"{line.name}: baseline {day_words(line.baseline_on)}"))
+        found.append(Mark("base", x(line.baseline_on), y, f"{line.name}: baseline {day_name(line.baseline_on)}"))
     if line.due_on is not None and line.actual_on is None:
-        found.append(Mark("target", x(line.due_on), y, f"{line.name}: due {day_words(line.due_on)}"))
+        found.append(Mark("target", x(line.due_on), y, f"{line.name}: due {day_name(line.due_on)}"))
     elif line.due_on is not None and line.due_on != line.baseline_on:
-        found.append(Mark("target", x(line.due_on), y, f"{line.name}: was due {day_words(line.due_on)}"))
+        found.append(Mark("target", x(line.due_on), y, f"{line.name}: was due {day_name(line.due_on)}"))
     if line.actual_on is not None:
-        words = f"{line.name}: {line.actual_words.lower()} {day_words(line.actual_on)}"
+        words = f"{line.name}: {line.actual_words.lower()} {day_name(line.actual_on)}"
         found.append(Mark("actual", x(line.actual_on), y, words))
     return found
 
@@ -146,7 +144,7 @@ def _band(line: Line, x: Scale, y: float) -> Band | None:
         return None
     start, end = x(line.due_on), x(line.forecast_on)
     return Band(
-        start, y, round(end - start, 1), f"{line.name}: forecast {day_words(line.forecast_on)} while the slip is open"
+        start, y, round(end - start, 1), f"{line.name}: forecast {day_name(line.forecast_on)} while the slip is open"
     )
 
 

@@ -24,7 +24,9 @@ def the_product(user: User, slug: str) -> Product:
 
 def the_release(user: User, product: str, version: str) -> Release:
     """A release that the person may see, with what its pages show beside it, or 404."""
-    query = Release.objects.visible_to(user).select_related("product", "product__line", "product__owner", "owner", "playbook")
+    query = Release.objects.visible_to(user).select_related(
+        "product", "product__line", "product__owner", "owner", "playbook"
+    )
     return get_object_or_404(query, product__slug=product, version=version)
 
 

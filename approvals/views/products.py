@@ -294,7 +294,7 @@ def permission_revoke(request: SignedInRequest, product: str) -> HttpResponse:
 @require_GET
 def holder_options(request: SignedInRequest) -> HttpResponse:
     """Suggestions for a field that names a person (`for=person`) or a person or group (`for=holder`)."""
-    typed = next((value for key, value in request.GET.items() if key != "for"), "")[:100]
+    typed = next((str(value) for key, value in request.GET.items() if key != "for"), "")[:100]
     options = suggestions(typed, with_groups=request.GET.get("for") == "holder")
     return render(request, "components/_options.html", {"options": options})
 
@@ -322,4 +322,3 @@ def _seats_url(product: Product) -> str:
 
 def _refused(request: SignedInRequest, product: Product, error: DomainError) -> HttpResponse:
     return refusal(request, error, back_url=_seats_url(product), back_words=f"To the people of {product}")
-

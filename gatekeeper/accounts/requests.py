@@ -8,4 +8,4 @@ from gatekeeper.accounts.models import User
 class SignedInRequest(HttpRequest):
     """For annotations of views behind `login_required`: `request.user` is a person."""
 
-    user: User  # type: ignore[assignment]
+    user: User

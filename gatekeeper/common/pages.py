@@ -15,7 +15,7 @@ ALL_FIELDS = "__all__"
 def is_fragment(request: HttpRequest) -> bool:
     """htmx asks for a part of the page; a boosted link or a restored history entry asks for all of it."""
     details = getattr(request, "htmx", None)
-    return bool(details) and not details.boosted and not details.history_restore_request
+    return details is not None and bool(details) and not details.boosted and not details.history_restore_request
 
 
 def render_page(

@@ -1,0 +1,151 @@
+"""The slip ledger and the re-plans of a release in words."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime
+from itertools import groupby
+
+from django.db.models import QuerySet
+
+from gatekeeper.accounts.models import User
+from releases.kinds import MoveKind, SettledHow
+from releases.models import DateMove, Gate, Release, Slip
+
+CAUSE_WORDS: Mapping[str, str] = {
+    "not_submitted": "Not submitted",
+    "awaiting_decision": "Not decided",
+    "declined": "Declined, not submitted again",
+    "check_failing": "A blocking check was failing",
+    "quorum_unreachable": "Quorum unreachable",
+    "recorded": "Recorded",
+}
+HOW_WORDS: Mapping[str, str] = {
+    SettledHow.LATE_APPROVAL: "Late approval",
+    SettledHow.WAIVER: "Waiver",
+    SettledHow.REPLAN: "Re-plan",
+    SettledHow.RECORDED: "Actual date",
+}
+
+
+@dataclass(frozen=True)
+class LedgerRow:
+    """One slip of the ledger in words."""
+
+    slip: Slip
+    gate: str
+    cause: str
+    turn: str
+    how: str
+    moved: str
+
+
+@dataclass(frozen=True)
+class Replan:
+    """The dates that one deed moved together."""
+
+    on: date
+    kind: str
+    words: str
+    days: int | None
+    target_on: date | None
+    reason: str
+    by: User | None
+    moves: tuple[DateMove, ...]
+
+
+def listed(words: Sequence[str]) -> str:
+    return words[0] if len(words) == 1 else f"{', '.join(words[:-1])} and {words[-1]}" if words else ""
+
+
+def _moved_words(moves: Sequence[DateMove]) -> str:
+    gates = sum(move.gate_id is not None for move in moves)
+    target = any(move.gate_id is None for move in moves)
+    parts = []
+    if gates:
+        parts.append(f"{gates} {'date' if gates == 1 else 'dates'}")
+    if target:
+        parts.append("the target")
+    return " and ".join(parts)
+
+
+def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int, Gate]) -> list[LedgerRow]:
+    """The slip ledger, newest first."""
+    rows = []
+    for slip in slips:
+        # A re-plan moves its dates by itself; what belongs to the slip bears the same moment.
+        moved = [
+            move
+            for move in moves
+            if move.slip_id == slip.pk
+            or (slip.settled_how == SettledHow.REPLAN and move.recorded_at == slip.settled_at)
+        ]
+        turn = ""
+        if slip.cause in ("not_submitted", "declined"):
+            turn = "product manager's turn"
+        elif slip.waiting_on:
+            turn = f"turn of {listed([key.replace('-', ' ') for key in slip.waiting_on])}"
+        rows.append(
+            LedgerRow(
+                slip=slip,
+                gate=gates[slip.gate_id].name,
+                cause=CAUSE_WORDS.get(slip.cause, slip.cause),
+                turn=turn,
+                how=HOW_WORDS.get(slip.settled_how, ""),
+                moved=_moved_words(moved),
+            )
+        )
+    return rows
+
+
+def replans(moves: Iterable[DateMove], gates: Mapping[int, Gate]) -> list[Replan]:
+    """Date moves grouped by the deed that made them, newest first; `moves` come newest first."""
+
+    def deed(move: DateMove) -> tuple[date, datetime, str, str]:
+        return move.effective_on, move.recorded_at, move.kind, move.reason
+
+    groups = []
+    for (on, _at, kind, reason), found in groupby(moves, key=deed):
+        rows = sorted(found, key=lambda m: gates[m.gate_id].position if m.gate_id else 10_000)
+        chosen = next((m for m in rows if not m.is_cascade), rows[0])
+        target = next((m for m in rows if m.gate_id is None), None)
+        groups.append(
+            Replan(
+                on=on,
+                kind=kind,
+                words=_deed_words(kind, chosen, len(rows), gates),
+                days=(target or chosen).days,
+                target_on=target.to_on if target else None,
+                reason=reason,
+                by=chosen.actor,
+                moves=tuple(rows),
+            )
+        )
+    return groups
+
+
+def _deed_words(kind: str, chosen: DateMove, count: int, gates: Mapping[int, Gate]) -> str:
+    name = gates[chosen.gate_id].name if chosen.gate_id else "Release date"
+    if kind == MoveKind.SLIP:
+        slipped = gates[chosen.slip.gate_id].name if chosen.slip else "A gate"
+        return f"{slipped} was late, {count} later {'date' if count == 1 else 'dates'} moved with it"
+    if kind == MoveKind.HOLD:
+        return f"On hold, {count} {'date' if count == 1 else 'dates'} moved"
+    if kind == MoveKind.SHIP:
+        return f"{name} follows the actual release date"
+    if kind == MoveKind.RECORDED:
+        return name if count == 1 else f"{name} and {count - 1} more"
+    along = f", {count - 1} {'date' if count == 2 else 'dates'} with it" if count > 1 else ""
+    return f"{name} re-planned{along}"
+
+
+def slips_of(release: Release) -> QuerySet[Slip]:
+    return Slip.objects.filter(release=release).select_related("settled_by").order_by("-due_on", "-pk")
+
+
+def moves_of(release: Release) -> QuerySet[DateMove]:
+    """Newest first; the moves of one deed stand together."""
+    return (
+        DateMove.objects.filter(release=release)
+        .select_related("actor", "slip")
+        .order_by("-effective_on", "-recorded_at", "kind", "reason", "-pk")
+    )

@@ -1,0 +1,429 @@
+"""What the release page shows: gates, dates, slips, what it waits for, what may be done."""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from urllib.parse import quote
+
+from django.db.models import QuerySet
+from django.urls import reverse
+
+from approvals.kinds import BlockerCode
+from approvals.pages import timeline
+from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
+from approvals.pages.rows import health_of
+from approvals.pages.steps import Step, make_step, timeline_lines
+from approvals.status import GateStatus, RoleStatus, gate_status
+from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.templatetags.gk import day
+from releases import rules
+from releases.actions.releases import offsets_of
+from releases.kinds import GateState, Health, ReleaseState
+from releases.models import Event, Gate, Release
+from releases.playbooks import parse_playbook
+from releases.sentences import TOLD_ELSEWHERE, Sentence, days_words, sentence
+
+# Up to this many gates stand beside each other; more, and recorded history, are a table.
+MOST_STEPS = 8
+LATEST_EVENTS = 10
+LATEST_SLIPS = 20
+LATEST_MOVES = 200
+LATEST_REPLANS = 10
+
+
+# --- Facts, banner ------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Fact:
+    """One cell of the facts row."""
+
+    label: str
+    value: str
+    note: str
+    tone: str = ""
+
+
+def _distance(days: int, of: str) -> str:
+    """3 days after target, 1 day before target, on target."""
+    if days == 0:
+        return f"on {of}"
+    return f"{days_words(abs(days))} {'after' if days > 0 else 'before'} {of}"
+
+
+def _facts(release: Release, delay: int, misses: int) -> list[Fact]:
+    facts = []
+    if release.baseline_on is not None:
+        note = f"set {day(release.activated_at)}" if release.activated_at else "first committed date"
+        facts.append(Fact("Baseline", day(release.baseline_on), note))
+    if release.target_on is not None:
+        note = "set at creation" if release.baseline_on is None else ""
+        if release.baseline_on is not None:
+            note = _distance((release.target_on - release.baseline_on).days, "baseline")
+        facts.append(Fact("Target", day(release.target_on), note))
+    if delay and release.state == ReleaseState.ACTIVE and release.target_on is not None:
+        forecast = release.target_on + timedelta(days=delay)
+        facts.append(
+            Fact("Forecast", day(forecast), f"{days_words(delay)} after target, while the slip is open", "cond")
+        )
+    if release.released_on is not None:
+        note = _distance((release.released_on - release.target_on).days, "target") if release.target_on else ""
+        facts.append(Fact("Released", day(release.released_on), note))
+    if release.baseline_on is not None:
+        sign = "+" if release.slip_days > 0 else "−" if release.slip_days < 0 else ""
+        missed = f"{misses} missed {'date' if misses == 1 else 'dates'}" if misses else "no date missed"
+        held = f", {days_words(release.held_days)} on hold not counted" if release.held_days else ""
+        tone = "dec" if release.slip_days > 0 else ""
+        facts.append(Fact("Slip to date", f"{sign}{days_words(abs(release.slip_days))}", f"{missed}{held}", tone))
+    return facts
+
+
+@dataclass(frozen=True)
+class Banner:
+    """What is true, why, and what comes next; at most one button."""
+
+    tone: str
+    icon: str
+    lead: str
+    rest: str
+    action: str = ""
+
+
+def _next_step(current: Step, status: GateStatus, today: date) -> str:
+    """Whose turn it is at the current gate, and until when."""
+    gate = current.gate
+    due = "" if gate.due_on is None else f" by {day(gate.due_on)}" if gate.due_on >= today else ""
+    if gate.state == GateState.IN_REVIEW:
+        return f"{gate.name}, round {gate.round_number}, waits for {status.turn.words}{due}."
+    if gate.state == GateState.DECLINED:
+        return f"{gate.name} was declined: the product manager prepares round {gate.round_number + 1}{due}."
+    count = len([b for b in status.blockers if b.code == BlockerCode.DELIVERABLE_MISSING])
+    missing = (
+        f", {count} required {'deliverable is' if count == 1 else 'deliverables are'} still empty" if count else ""
+    )
+    return f"{gate.name} is with the product manager: submit it{due}{missing}."
+
+
+def _banner(
+    release: Release,
+    health: rules.HealthMark,
+    steps: Sequence[Step],
+    current: Step | None,
+    status: GateStatus | None,
+    delay: int,
+    today: date,
+) -> Banner:
+    """What is true and why comes first, then the next step (UI guide: answer first)."""
+    state = release.state
+    if release.is_history:
+        recorded = sum(step.gate.decided_on is not None for step in steps)
+        missed = sum(bool(step.misses) for step in steps)
+        rest = f"{recorded} of {len(steps)} milestones have an actual date."
+        if missed:
+            rest += f" {missed} {'was' if missed == 1 else 'were'} missed by the plan in force on the day."
+        return Banner("none", "history", "Recorded history.", rest)
+    if state == ReleaseState.DRAFT:
+        return Banner(
+            "rev",
+            "pencil",
+            "This is a draft: nothing is due.",
+            "Activating it makes the gates and freezes the baseline.",
+            "activate",
+        )
+    if state == ReleaseState.CANCELLED:
+        when = f" on {day(day_of(release.ended_at))}" if release.ended_at else ""
+        return Banner("none", "minus", f"Cancelled{when}.", release.state_reason)
+    if state == ReleaseState.ON_HOLD:
+        late = release.resume_by is not None and release.resume_by < today
+        words = f"On hold since {day(release.held_on)}, to resume by {day(release.resume_by)}."
+        rest = f"{release.state_reason} Nothing is missed meanwhile; later dates move by the days held."
+        if late:
+            return Banner("late", "pause", f"{words} That day has passed.", rest, "resume")
+        return Banner("none", "pause", words, rest, "resume")
+    if state == ReleaseState.CLOSED:
+        return Banner("ok", "circle-check", "Closed: every gate is passed.", _released_words(release))
+    if state == ReleaseState.RELEASED:
+        if current is None or status is None:
+            return Banner("ok", "rocket", _released_words(release), "")
+        tone = "late" if current.is_late else "ok"
+        return Banner(tone, "rocket", _released_words(release), _next_step(current, status, today))
+    if current is None or status is None:
+        return Banner("ok", "circle-check", "Ready to be released: every gate before the release is passed.",
+                      "Record the day on which it became generally available.", "ship")  # fmt: skip
+    step = _next_step(current, status, today)
+    if delay:
+        after = f" While it is open, every later date is forecast {days_words(delay)} later."
+    else:
+        after = ""
+    reason = health.reason[:1].lower() + health.reason[1:]
+    if release.open_slips or health.reason.startswith(current.gate.name):
+        reason = health.reason
+    if health.value == Health.SLIPPED:
+        return Banner("dec", "calendar-x", f"Slipped, because {_the(reason, current)}.", f"{step}{after}")
+    if health.value == Health.AT_RISK:
+        return Banner("cond", "calendar-clock", f"At risk, because {_the(reason, current)}.", step)
+    return Banner("none", "calendar-check", "On track.", step)
+
+
+def _the(reason: str, current: Step) -> str:
+    """A gate's name keeps its capitals inside a sentence."""
+    return reason if reason.startswith(current.gate.name) else reason[:1].lower() + reason[1:]
+
+
+def _released_words(release: Release) -> str:
+    if release.released_on is None or release.target_on is None:
+        return "Released."
+    distance = _distance((release.released_on - release.target_on).days, "target")
+    return f"Released on {day(release.released_on)}, {distance}."
+
+
+# --- Waiting on ---------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Waiting:
+    """One line of "Waiting on": who, for what, since when, and where to go."""
+
+    state: str
+    title: str
+    note: str
+    url: str
+
+
+def gate_url(release: Release, key: str) -> str:
+    """The address of a gate's page."""
+    return f"{reverse('release', args=[release.product.slug, release.version])}gates/{quote(key)}/"
+
+
+def _people(role: RoleStatus) -> str:
+    names = [holder.user.full_name for holder in role.waiting or role.holders]
+    if not names:
+        return "nobody holds this seat"
+    if len(names) > 3:
+        return f"{', '.join(names[:2])} or {len(names) - 2} others"
+    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
+
+
+def waiting_on(release: Release, status: GateStatus) -> list[Waiting]:
+    """Whose turn it is at the current gate and what is still in the way, each with its place."""
+    gate, found = status.facts.gate, []
+    url = gate_url(release, gate.key)
+    if status.turn.who == "pm":
+        owner = release.owner.full_name if release.owner else "Product manager"
+        what = f"prepares round {gate.round_number + 1}" if gate.round_number else "prepares the evidence"
+        found.append(
+            Waiting("dec" if gate.state == GateState.DECLINED else "prep", owner, f"Product manager, {what}", url)
+        )
+    for role in status.roles:
+        if role.key not in status.turn.roles:
+            continue
+        state = "late" if role.is_unreachable else "rev"
+        count = f"{role.approvals} of {role.quorum} {'approval' if role.quorum == 1 else 'approvals'}"
+        found.append(Waiting(state, role.name, f"{_people(role)} · {count}", url))
+    skipped = {BlockerCode.NOT_SUBMITTED, BlockerCode.ROLE_APPROVAL_MISSING}
+    marks = {
+        BlockerCode.DECLINED: "dec",
+        BlockerCode.CONDITION_OVERDUE: "cond",
+        BlockerCode.QUORUM_UNREACHABLE: "late",
+        BlockerCode.CHECK_FAILING: "dec",
+    }
+    for blocker in status.blockers:
+        if blocker.code in skipped:
+            continue
+        place = f"{url}#d-{blocker.subject}" if blocker.code == BlockerCode.DELIVERABLE_MISSING else url
+        found.append(Waiting(marks.get(blocker.code, "none"), blocker.message, "", place))
+    return found
+
+
+# --- Activity -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Activity:
+    """An event of the feed with its sentence."""
+
+    event: Event
+    sentence: Sentence
+
+
+def events_of(release: Release) -> QuerySet[Event]:
+    """The release's events, newest first."""
+    return Event.objects.filter(release=release).select_related("actor", "on_behalf_of").order_by("-number")
+
+
+def activities(events: Iterable[Event], names: Mapping[str, str]) -> list[Activity]:
+    return [Activity(event, sentence(event, names)) for event in events]
+
+
+# --- The page -----------------------------------------------------------------------------------------------------
+
+
+@dataclass(frozen=True)
+class Action:
+    """Something the person may do with the release now."""
+
+    key: str
+    label: str
+    icon: str
+    url: str
+    is_danger: bool = False
+
+
+ACTIONS: Mapping[str, tuple[str, str]] = {
+    "activate": ("Activate", "play"),
+    "ship": ("Record the release", "rocket"),
+    "resume": ("Resume", "play"),
+    "replan": ("Re-plan", "calendar-clock"),
+    "edit": ("Edit", "pencil"),
+    "hold": ("Put on hold", "pause"),
+    "correct-date": ("Correct the release date", "calendar"),
+    "cancel": ("Cancel the release", "ban"),
+}
+
+
+def allowed(release: Release, gates: Sequence[Gate]) -> tuple[str, ...]:
+    """What the state of a release allows its managers; the same conditions as the verbs'."""
+    state = release.state
+    if release.is_history:
+        return ()
+    if state == ReleaseState.DRAFT:
+        return ("activate", "edit", "cancel")
+    if state == ReleaseState.ACTIVE:
+        is_ready = all(gate.is_passed for gate in gates if not gate.is_after_release)
+        return ("ship", "replan", "edit", "hold", "cancel") if is_ready else ("replan", "edit", "hold", "cancel")
+    if state == ReleaseState.ON_HOLD:
+        return ("resume", "edit", "cancel")
+    if state == ReleaseState.RELEASED:
+        can_replan = any(not gate.is_passed for gate in gates)
+        return ("replan", "edit", "correct-date") if can_replan else ("edit", "correct-date")
+    return ()
+
+
+def actions_for(release: Release, gates: Sequence[Gate]) -> list[Action]:
+    args = [release.product.slug, release.version]
+    return [
+        Action(key, *ACTIONS[key], reverse(f"release-{key}", args=args), is_danger=key == "cancel")
+        for key in allowed(release, gates)
+    ]
+
+
+@dataclass(frozen=True)
+class ReleasePage:
+    """Everything the release page shows."""
+
+    health: rules.HealthMark
+    steps: list[Step]
+    passed: int
+    facts: list[Fact]
+    banner: Banner
+    status: GateStatus | None
+    waiting: list[Waiting]
+    since: datetime | None
+    current: Step | None
+    delay: int
+    chart: timeline.Chart | None
+    chart_narrow: timeline.Chart | None
+    lines: list[timeline.Line]
+    slips: list[LedgerRow]
+    has_more_slips: bool
+    replans: list[Replan]
+    has_more_moves: bool
+    feed: list[Activity]
+    actions: list[Action]
+    planned: list[tuple[str, date]]
+    earliest: date | None
+
+    @property
+    def is_table(self) -> bool:
+        """Many milestones, or history that has no steps."""
+        return len(self.steps) > MOST_STEPS or any(
+            step.gate.state in (GateState.RECORDED, GateState.NOT_RECORDED) for step in self.steps
+        )
+
+
+def gates_of(release: Release) -> list[Gate]:
+    """A release's gates in order."""
+    return list(Gate.objects.filter(release=release).order_by("position"))
+
+
+def release_page(release: Release, user: User, today: date, *, manages: bool) -> ReleasePage:
+    """Fetch and work out the whole page; the number of queries does not depend on how much there is to show."""
+    gates = gates_of(release)
+    by_id = {gate.pk: gate for gate in gates}
+    names = {gate.key: gate.name for gate in gates}
+    slips = list(slips_of(release)[: LATEST_SLIPS + 1])
+    moves = list(moves_of(release)[: LATEST_MOVES + 1])
+    events = list(events_of(release).exclude(kind__in=TOLD_ELSEWHERE)[:LATEST_EVENTS])
+    current_gate = next((gate for gate in gates if gate.key == release.current_gate), None)
+    status = gate_status(release, current_gate, gates, today, user) if current_gate is not None else None
+    has_open_slip = release.state == ReleaseState.ACTIVE and bool(release.open_slips)
+    delay = rules.forecast_days_late(release.next_due_on, has_open_slip, today)
+    misses: dict[int, int] = {cell.position: cell.slips for cell in rules.cells(release.board)}
+    waiting = _waiting_words(status)
+    steps = [
+        make_step(
+            release,
+            gate,
+            today,
+            is_current=gate is current_gate,
+            delay=delay,
+            is_behind=current_gate is not None and gate.position > current_gate.position,
+            misses=misses.get(gate.position, 0),
+            waiting=waiting,
+        )
+        for gate in gates
+    ]
+    current = next((step for step in steps if step.is_current), None)
+    health = health_of(release, today, names.get(release.current_gate, ""))
+    lines = timeline_lines(release, steps, delay)
+    axis_today = None if release.is_history else today
+    groups = replans(moves[:LATEST_MOVES], by_id)
+    planned, earliest = _planned(release, today)
+    return ReleasePage(
+        health=health,
+        steps=steps,
+        passed=sum(step.is_done for step in steps),
+        facts=_facts(release, delay, sum(misses.values())),
+        banner=_banner(release, health, steps, current, status, delay, today),
+        status=status,
+        waiting=waiting_on(release, status) if status and release.is_running else [],
+        since=status.turn.since if status else None,
+        current=current,
+        delay=delay,
+        chart=timeline.draw(lines, axis_today, width=760, left=206, label_chars=28),
+        chart_narrow=timeline.draw(lines, axis_today, width=340, left=116, label_chars=14),
+        lines=lines,
+        slips=ledger(slips[:LATEST_SLIPS], moves, by_id),
+        has_more_slips=len(slips) > LATEST_SLIPS,
+        replans=groups[:LATEST_REPLANS],
+        has_more_moves=len(groups) > LATEST_REPLANS or len(moves) > LATEST_MOVES,
+        feed=activities(events, names),
+        actions=actions_for(release, gates) if manages else [],
+        planned=planned,
+        earliest=earliest,
+    )
+
+
+def _waiting_words(status: GateStatus | None) -> str:
+    if status is None or status.turn.who != "role":
+        return ""
+    done = sum(role.state == "approved" for role in status.roles)
+    return f"{done} of {len(status.roles)} {'role' if len(status.roles) == 1 else 'roles'}"
+
+
+def _planned(release: Release, today: date) -> tuple[list[tuple[str, date]], date | None]:
+    """A draft's dates as its playbook gives them, and the earliest target that fits when this one does not."""
+    if release.state != ReleaseState.DRAFT or release.target_on is None:
+        return [], None
+    spec = parse_playbook(release.playbook.definition)
+    dates = rules.planned_dates(offsets_of(spec), release.target_on)
+    rows: list[tuple[str, date]] = []
+    for gate in spec.gates:
+        if gate.is_after_release and not any(name == "Release" for name, _day in rows):
+            rows.append(("Release", release.target_on))
+        rows.append((gate.name, dates[gate.key]))
+    if not any(gate.is_after_release for gate in spec.gates):
+        rows.append(("Release", release.target_on))
+    earliest = rules.earliest_target(offsets_of(spec), today)
+    return rows, earliest if earliest > release.target_on else None
