@@ -255,7 +255,8 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
     missed = {slip.gate_id for slip in locked.open_slips}
     shift = timedelta(days=days)
     for gate in locked.gates:
-        if gate.is_passed or gate.pk in missed or gate.is_after_release or not days:
+        # An assessment follows the target below, unless it is pinned.
+        if gate.is_passed or gate.pk in missed or (gate.is_after_release and not gate.is_pinned) or not days:
             continue
         assert gate.due_on is not None
         locked.move(gate, gate.due_on + shift, kind=MoveKind.HOLD, reason=reason, is_cascade=True)
