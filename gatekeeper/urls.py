@@ -13,6 +13,7 @@ urlpatterns = [
     path("", include("gatekeeper.accounts.urls")),
     path("", include("gatekeeper.dashboard.urls")),
     path("", include("approvals.urls")),
+    path("", include("notifications.urls")),
 ]
 
 if settings.DEBUG:

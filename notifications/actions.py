@@ -22,20 +22,18 @@ from releases.permissions import require_manage, who_may_see
 
 
 class _Followed:
-    """The locked stream of what is followed: a release, or (without one) a whole product."""
+    """The locked stream of what is followed: a release, or a whole product."""
 
-    def __init__(self, product: Product | None, release_id: int | None, clock: Clock) -> None:
+    def __init__(self, of: Release | Product, clock: Clock) -> None:
         self.release: Release | None = None
         self.head: Release | Organisation
-        if release_id is not None:
-            locked = lock_release(release_id, actor=None, clock=clock)
+        if isinstance(of, Release):
+            locked = lock_release(of.pk, actor=None, clock=clock)
             self.head = self.release = locked.release
             self.product, self.at = locked.release.product, locked.at
-        elif product is None:
-            raise ValueError("Name a release or a product.")
         else:
             self.head = events.lock_organisation()
-            self.product, self.at = product, clock()
+            self.product, self.at = of, clock()
 
     def __str__(self) -> str:
         return str(self.release or self.product)
@@ -57,46 +55,32 @@ class _Followed:
 
 
 @transaction.atomic
-def watch_release(*, release_id: int, actor: User, clock: Clock = database_clock) -> Watch:
-    """Be told of a release's progress. Watching twice, or as a stakeholder, changes nothing."""
-    return _watch(_Followed(None, release_id, clock), actor)
+def watch(*, of: Release | Product, actor: User, clock: Clock = database_clock) -> Watch:
+    """Be told of the progress of a release, or of all releases of a product. Watching twice changes nothing.
 
-
-@transaction.atomic
-def watch_product(*, product: Product, actor: User, clock: Clock = database_clock) -> Watch:
-    """Be told of the progress of all releases of a product."""
-    return _watch(_Followed(product, None, clock), actor)
-
-
-def _watch(followed: _Followed, actor: User) -> Watch:
+    Raises:
+        NotAllowed: the actor may not see the product.
+    """
+    followed = _Followed(of, clock)
     followed.require_visible(actor)
-    watch = followed.watch_of(actor)
-    if watch is not None:
-        return watch
-    watch = Watch.objects.create(
+    found = followed.watch_of(actor)
+    if found is not None:
+        return found
+    started = Watch.objects.create(
         person=actor, product=followed.product, release=followed.release, since=followed.at
     )
     followed.record(EventKind.WATCH_STARTED, actor)
-    return watch
+    return started
 
 
 @transaction.atomic
-def unwatch_release(*, release_id: int, actor: User, clock: Clock = database_clock) -> None:
-    """Stop being told of a release.
+def unwatch(*, of: Release | Product, actor: User, clock: Clock = database_clock) -> None:
+    """Stop being told.
 
     Raises:
-        Conflict: the person is a stakeholder; a product manager added them and removes them.
+        Conflict: the person is a stakeholder; a product manager added them and takes them off.
     """
-    _unwatch(_Followed(None, release_id, clock), actor)
-
-
-@transaction.atomic
-def unwatch_product(*, product: Product, actor: User, clock: Clock = database_clock) -> None:
-    """Stop being told of a product."""
-    _unwatch(_Followed(product, None, clock), actor)
-
-
-def _unwatch(followed: _Followed, actor: User) -> None:
+    followed = _Followed(of, clock)
     watch = followed.watch_of(actor)
     if watch is None:
         return
@@ -110,12 +94,7 @@ def _unwatch(followed: _Followed, actor: User) -> None:
 
 @transaction.atomic
 def add_stakeholder(
-    *,
-    person: User,
-    actor: User,
-    release_id: int | None = None,
-    product: Product | None = None,
-    clock: Clock = database_clock,
+    *, of: Release | Product, person: User, actor: User, clock: Clock = database_clock
 ) -> Watch:
     """Have an active person told of a release's or a product's progress, as a product manager or administrator.
 
@@ -123,7 +102,7 @@ def add_stakeholder(
         NotAllowed: the actor does not manage the product.
         Refused: the person is deactivated, may not see the product, or is a stakeholder already.
     """
-    followed = _Followed(product, release_id, clock)
+    followed = _Followed(of, clock)
     require_manage(actor, followed.product)
     if not person.is_active:
         raise Refused.for_field("person", "inactive", f"{person} is deactivated.")
@@ -147,15 +126,10 @@ def add_stakeholder(
 
 @transaction.atomic
 def remove_stakeholder(
-    *,
-    person: User,
-    actor: User,
-    release_id: int | None = None,
-    product: Product | None = None,
-    clock: Clock = database_clock,
+    *, of: Release | Product, person: User, actor: User, clock: Clock = database_clock
 ) -> None:
     """Take a person off the list; who had watched by themselves before goes on watching."""
-    followed = _Followed(product, release_id, clock)
+    followed = _Followed(of, clock)
     require_manage(actor, followed.product)
     watch = followed.watch_of(person)
     if watch is None or not watch.is_stakeholder:
