@@ -40,7 +40,8 @@ def read_playbook(path: Path) -> PlaybookSpec:
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
-        raise CommandError(f"{path} is not UTF-8: byte {error.start + 1} is {error.object[error.start]:#04x}.") from None
+        byte = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
+        raise CommandError(f"{path} is not UTF-8: {byte}.") from None
     except (yaml.YAMLError, ValueError) as error:
         mark = getattr(error, "problem_mark", None)
         place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
