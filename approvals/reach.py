@@ -11,6 +11,7 @@ from approvals.actions.rounds import facts_of
 from approvals.models import ApproverRole, GateRole
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
+from releases.actions.slips import record_misses
 from releases.kinds import UNDECIDED, EventKind, ReleaseState
 from releases.locking import lock_release
 from releases.models import Release
@@ -31,6 +32,18 @@ def seats_of(holder: User | Group) -> list[int]:
             Q(approverrolegroupobjectpermission__group=holder)
         ).values_list("pk", flat=True)
     )
+
+
+def lock_deciding(roles: Iterable[int], actor: User | None, clock: Clock = database_clock) -> None:
+    """Before a change of who sits where: lock each release that decides in the seats, and record its miss.
+
+    So the cause of a miss is told from who sat there on the due day, and a decision is either before the change or
+    after it. The organisation's stream is locked first, releases in order of their numbers.
+    """
+    for release_id in list(releases_deciding_in(roles).order_by("pk").values_list("pk", flat=True)):
+        locked = lock_release(release_id, actor=actor, clock=clock)
+        if record_misses(locked) is not None:
+            locked.finish()
 
 
 def refresh_reachability(roles: Iterable[int], actor: User | None, clock: Clock = database_clock) -> list[Release]:

@@ -290,8 +290,8 @@ def waive_refusal(facts: GateFacts, user: User, permissions: frozenset[str]) -> 
     """Why a person may not waive the gate: (code, sentence), or None."""
     if "waive_gate" not in permissions:
         return "no_waive_gate", f"You may not waive gates of {facts.release.product}."
-    if facts.is_in_review and facts.submission is not None and facts.submission.submitted_by_id == user.pk:
-        return "is_submitter", "You submitted this round; somebody else has to waive it."
+    if facts.submission is not None and facts.submission.submitted_by_id == user.pk:
+        return "is_submitter", "You submitted this gate; somebody else has to waive it."
     contributors = facts.contributors if facts.is_in_review else facts.contributors_now()
     if user.pk in contributors or user.pk in facts.contributors_now():
         return "is_contributor", "You wrote evidence for this gate; somebody else has to waive it."

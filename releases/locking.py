@@ -157,9 +157,7 @@ class LockedRelease:
         )  # fmt: skip
         for name, value in summary(release, self.gates, self.slip_counts, self.open_slips).items():
             setattr(release, name, value)
-        release.is_quorum_unreachable = release.state == ReleaseState.ACTIVE and ports.gates.is_quorum_unreachable(
-            self, self.gates
-        )
+        release.is_quorum_unreachable = release.is_running and ports.gates.is_quorum_unreachable(self, self.gates)
         release.revision += 1
         release.save()
         return release

@@ -140,8 +140,20 @@ def record_decision(
         pass_gate(
             locked, gate, EventKind.GATE_APPROVED, {"round": submission.number}, SettledHow.LATE_APPROVAL
         )
+    else:
+        _tell_if_stuck(locked, gate)
     locked.finish()
     return decision
+
+
+def _tell_if_stuck(locked: LockedRelease, gate: Gate) -> None:
+    """Say so when the round became unable to reach its quorums: somebody stepped aside, or took their other seat."""
+    if locked.release.is_quorum_unreachable:
+        return
+    facts = facts_of(locked, gate)
+    short = rules.unreachable_roles(facts.needs, facts.votes, facts.candidates())
+    if short:
+        locked.record(EventKind.QUORUM_UNREACHABLE, gate=gate, data={"round": gate.round_number, "roles": list(short)})
 
 
 def _check_conditions(
@@ -207,10 +219,7 @@ def recuse(
     comment = require_text("comment", comment, "The comment", least=0, most=rules.COMMENT_LENGTH)
     recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
     locked.record(EventKind.RECUSED, gate=gate, data={"round": submission.number, "comment": comment})
-    after = facts_of(locked, gate)
-    short = rules.unreachable_roles(after.needs, after.votes, after.candidates())
-    if short:
-        locked.record(EventKind.QUORUM_UNREACHABLE, gate=gate, data={"round": submission.number, "roles": list(short)})
+    _tell_if_stuck(locked, gate)
     locked.finish()
     return recusal
 

@@ -9,7 +9,7 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from approvals.reach import refresh_reachability, seats_of
+from approvals.reach import lock_deciding, refresh_reachability, seats_of
 from gatekeeper.accounts.models import Theme, User
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
@@ -208,6 +208,7 @@ def deactivate_person(*, person: User, actor: User, clock: Clock = database_cloc
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if not stored.is_active:
         raise Conflict("inactive", f"{stored} is deactivated already.")
+    lock_deciding(seats_of(stored), actor, clock)
     stored.is_active = False
     stored.save(update_fields=["is_active"])
     _record(EventKind.USER_DEACTIVATED, actor, clock, {"user": stored.pk})
@@ -223,6 +224,7 @@ def reactivate_person(*, person: User, actor: User, clock: Clock = database_cloc
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if stored.is_active:
         raise Conflict("active", f"{stored} is active already.")
+    lock_deciding(seats_of(stored), actor, clock)
     stored.is_active = True
     stored.save(update_fields=["is_active"])
     _record(EventKind.USER_REACTIVATED, actor, clock, {"user": stored.pk})
@@ -254,6 +256,7 @@ def add_to_group(*, group: Group, person: User, actor: User | None, clock: Clock
     events.lock_organisation()
     if person.groups.filter(pk=group.pk).exists():
         return
+    lock_deciding(seats_of(group), actor, clock)
     person.groups.add(group)
     _record(EventKind.GROUP_JOINED, actor, clock, {"group": group.name, "user": person.pk})
     refresh_reachability(seats_of(group), actor, clock)
@@ -267,6 +270,7 @@ def remove_from_group(*, group: Group, person: User, actor: User | None, clock: 
     events.lock_organisation()
     if not person.groups.filter(pk=group.pk).exists():
         raise Refused.for_field("person", "not_member", f"{person} is not in {group.name}.")
+    lock_deciding(seats_of(group), actor, clock)
     person.groups.remove(group)
     _record(EventKind.GROUP_LEFT, actor, clock, {"group": group.name, "user": person.pk})
     refresh_reachability(seats_of(group), actor, clock)

@@ -9,7 +9,7 @@ from django.db import transaction
 from approvals import rules, status
 from approvals.facts import GateFacts, load_facts
 from approvals.kinds import RoundState
-from approvals.models import Submission, Waiver
+from approvals.models import Condition, Submission, Waiver
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import latest_allowed_day
 from gatekeeper.common.clock import Clock, database_clock
@@ -130,6 +130,13 @@ def end_round(locked: LockedRelease, gate: Gate, state: str) -> Submission | Non
         submission.state = state
         submission.ended_at = locked.at
         submission.save(update_fields=["state", "ended_at"])
+        if state != RoundState.APPROVED:
+            # Their approvals came to nothing, so there is nothing left that they could be a condition of.
+            closed = Condition.objects.filter(decision__submission=submission, closed_at__isnull=True).update(
+                closed_at=locked.at, closed_by=locked.actor, note=f"The round ended: {RoundState(state).label.lower()}."
+            )
+            gate.open_conditions -= closed
+            locked.touch(gate)
     return submission
 
 

@@ -6,7 +6,7 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from approvals.furnishing import ensure_seats
 from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission, ApproverRoleUserObjectPermission
-from approvals.reach import refresh_reachability, releases_deciding_in
+from approvals.reach import lock_deciding, refresh_reachability, releases_deciding_in
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, NotAllowed, Refused
@@ -67,6 +67,7 @@ def grant_seat(*, role_id: int, holder: User | Group, actor: User | None, clock:
     events.lock_organisation()
     if _holds(role, holder):
         return
+    lock_deciding([role.pk], actor, clock)
     assign_perm("approvals.decide", holder, role)
     events.record_for_organisation(
         EventKind.GRANT_GIVEN, actor=actor, at=clock(), product=role.product, data=_data(role, holder)
@@ -93,6 +94,7 @@ def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock
     events.lock_organisation()
     if not _holds(role, holder):
         raise Refused.for_field("holder", "not_holder", f"{holder} does not hold {role.name} directly.")
+    lock_deciding([role.pk], actor, clock)
     in_review = set(
         releases_deciding_in([role.pk]).filter(current_state="in_review", is_quorum_unreachable=False).values_list("pk", flat=True)
     )

@@ -15,7 +15,7 @@ from releases.actions.releases import require_text
 from releases.actions.slips import record_misses, settle_slip
 from releases.kinds import EventKind, MoveKind, ReleaseState, SettledHow
 from releases.locking import lock_release
-from releases.models import Gate, Release
+from releases.models import Gate, Release, Slip
 from releases.permissions import require_manage
 
 
@@ -128,9 +128,12 @@ def replan_release(
         },
     )
     missed = {slip.gate_id for slip in locked.open_slips}
+    slip: Slip | None = None
     for move in plan.moves:
         target = locked.gate(move.key) if move.key is not None else None
-        slip = next((s for s in locked.open_slips if target is not None and s.gate_id == target.pk), None)
+        if not move.is_cascade:
+            # Dates that move along with a missed gate belong to its slip, too.
+            slip = next((s for s in locked.open_slips if target is not None and s.gate_id == target.pk), None)
         locked.move(target, move.to_on, kind=MoveKind.REPLAN, slip=slip, reason=reason, is_cascade=move.is_cascade)
         if target is not None and target.pk in missed:
             settle_slip(
