@@ -1,0 +1,1 @@
+"""What the pages of the dashboard fetch: a fixed number of queries each, however many rows there are."""

@@ -1,0 +1,363 @@
+"""The portfolio: releases by their summary columns, never by their gates.
+
+Six queries a page: figures, rows, groups, filter menus, decision times, waivers.
+"""
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import date, datetime, timedelta
+from statistics import median
+from typing import Any
+
+from django.core.paginator import Page, Paginator
+from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models.functions import TruncMonth
+from django.utils.functional import cached_property
+
+from approvals.kinds import RoundState
+from approvals.models import Submission
+from approvals.pages.rows import STATE_WORDS, health_of
+from gatekeeper.accounts.models import User
+from gatekeeper.common.templatetags.gk import MONTHS, day, day_short
+from gatekeeper.dashboard.queries.filters import Filters, filtered, ordered
+from gatekeeper.dashboard.queries.words import counted, span_words
+from releases import rules
+from releases.kinds import GateState, Health, ReleaseState
+from releases.models import Gate, Product, ProductLine, Release, Slip
+from releases.permissions import sees_every_product
+from releases.querysets import ReleaseQuerySet
+
+PER_PAGE = 50
+# decision times look back so far, and at so many rounds at most
+DECIDED_WITHIN = timedelta(days=90)
+MOST_ROUNDS = 200
+# a longer menu is a search box
+MOST_CHOICES = 30
+# what a late gate is beside being late
+STATE_OF_CELL = {GateState.IN_REVIEW: "waiting for decision", GateState.DECLINED: "declined", GateState.OPEN: "preparing"}
+
+
+@dataclass(frozen=True)
+class Column:
+    """A column of gates: the gate's name when all releases on the page share it, else only its position."""
+
+    position: int
+    name: str
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One gate of one release: its display state, the date or lateness, the full words, its address."""
+
+    state: str
+    text: str
+    label: str
+    url: str
+    title: str = ""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One release of the matrix; a draft has no gates yet, and so no cells."""
+
+    release: Release
+    url: str
+    health: rules.HealthMark
+    slip: int
+    cells: tuple[Cell | None, ...]
+
+
+@dataclass(frozen=True)
+class HistoryRow:
+    """One release of recorded history."""
+
+    release: Release
+    url: str
+    recorded: int
+    milestones: int
+    missed: int
+    missed_days: int
+
+
+@dataclass(frozen=True)
+class Group:
+    """Rows that stand together, and how many there are in the whole filtered set."""
+
+    title: str
+    note: str
+    rows: tuple[Any, ...]
+
+
+@dataclass(frozen=True)
+class Figures:
+    """Sums over the filtered set; `by_health` leaves the health filter out."""
+
+    total: int
+    by_health: Mapping[str, int]
+    slip_days: int
+
+    def count(self, health: str) -> int:
+        return self.by_health.get(health, 0)
+
+
+@dataclass(frozen=True)
+class Choice:
+    """One entry of a filter's menu."""
+
+    value: str
+    words: str
+
+
+def release_path(release: Release) -> str:
+    """Where a release's page is; its version holds only characters that stand in an address."""
+    return f"/releases/{release.product.slug}/{release.version}/"
+
+
+class Portfolio:
+    """One page of the portfolio for one person."""
+
+    def __init__(self, user: User, filters: Filters, now: datetime, today: date, number: str = "1") -> None:
+        self.user = user
+        self.filters = filters
+        self.now = now
+        self.today = today
+        self.number = number
+
+    @cached_property
+    def found(self) -> ReleaseQuerySet:
+        return filtered(self.user, self.filters, self.today)
+
+    @cached_property
+    def figures(self) -> Figures:
+        """Counts by health, and with them the number of rows."""
+        everything = filtered(self.user, self.filters, self.today, with_health_filter=False)
+        found = list(
+            everything.values_list("health_value")
+            .annotate(count=Count("pk"), days=Sum("slip_days", filter=Q(slip_days__gt=0)))
+            .order_by()
+        )
+        counts = {value: count for value, count, _days in found}
+        asked = self.filters.health
+        return Figures(
+            total=counts.get(asked, 0) if asked else sum(counts.values()),
+            by_health=counts,
+            slip_days=sum(days or 0 for value, _count, days in found if value == Health.SLIPPED),
+        )
+
+    @cached_property
+    def page(self) -> Page[Release]:
+        rows = ordered(self.found, self.filters).select_related("product", "product__line", "owner")
+        paginator = _Counted(rows, PER_PAGE)
+        paginator.count = self.figures.total
+        return paginator.get_page(self.number)
+
+    @cached_property
+    def releases(self) -> list[Release]:
+        return list(self.page.object_list)
+
+    @cached_property
+    def columns(self) -> tuple[Column, ...]:
+        """The gates that stand in the head."""
+        return columns_of(self.releases)
+
+    @property
+    def width(self) -> int:
+        """How many columns the table has."""
+        return 3 + max(1, len(self.columns))
+
+    @cached_property
+    def groups(self) -> list[Group]:
+        rows = (
+            history_rows(self.releases)
+            if self.filters.is_history
+            else matrix_rows(self.releases, self.columns, self.today)
+        )
+        notes = self._group_notes()
+        groups: list[Group] = []
+        for key, title, row in ((*self._group_of(row.release), row) for row in rows):
+            if not groups or groups[-1].title != title:
+                groups.append(Group(title, notes.get(key, ""), ()))
+            groups[-1] = Group(title, groups[-1].note, (*groups[-1].rows, row))
+        return groups
+
+    def _group_of(self, release: Release) -> tuple[Any, str]:
+        if self.filters.group == "pm":
+            return release.owner_id, str(release.owner) if release.owner else "Nobody"
+        if self.filters.group == "target":
+            on = release.target_on
+            return (on.replace(day=1), f"{MONTHS[on.month - 1]} {on.year}") if on else (None, "No date")
+        return release.product.line_id, str(release.product.line)
+
+    def _group_notes(self) -> dict[Any, str]:
+        """How many products and releases the groups on this page have in the whole filtered set."""
+        keys = {self._group_of(release)[0] for release in self.releases}
+        found: QuerySet[Release, Any] = self.found
+        if self.filters.group == "target":
+            found = found.annotate(group_key=TruncMonth("target_on"))
+        else:
+            found = found.annotate(group_key=F("owner" if self.filters.group == "pm" else "product__line"))
+        in_page = Q(group_key__in=keys - {None})
+        if None in keys:
+            in_page |= Q(group_key__isnull=True)
+        rows = (
+            found.filter(in_page)
+            .values_list("group_key")
+            .annotate(products=Count("product", distinct=True), releases=Count("pk"))
+            .order_by()
+        )
+        return {
+            key: f"{counted(products, 'product')} · {counted(releases, 'release')}" for key, products, releases in rows
+        }
+
+    @cached_property
+    def menus(self) -> dict[str, list[Choice]]:
+        """Product lines, PMs and products that somebody can choose from: one query."""
+        products = Product.objects.visible_to(self.user)
+        lines = ProductLine.objects.filter(pk__in=products.values("line"))
+        releases = Release.objects.visible_to(self.user).filter(owner__isnull=False)
+        people = User.objects.filter(pk__in=releases.values("owner"))
+        columns = ("kind", "slug", "name")
+        found: dict[str, list[Choice]] = {"line": [], "pm": [], "product": []}
+        rows = (
+            lines.order_by().annotate(kind=Value("line")).values_list(*columns)
+        ).union(
+            people.order_by().annotate(kind=Value("pm"), slug=F("username"), name=F("full_name")).values_list(*columns),
+            products.order_by().annotate(kind=Value("product")).values_list(*columns),
+            all=True,
+        )
+        for kind, value, words in rows.order_by("kind", "name")[: 10 * MOST_CHOICES]:
+            found[kind].append(Choice(value, words))
+        return found
+
+    @cached_property
+    def decision_time(self) -> tuple[str, str, str] | None:
+        """Value, unit and context of the median time from submission to the end of a round."""
+        spans = [
+            until - since
+            for since, until in Submission.objects.filter(
+                gate__release__in=self._everything_ids(),
+                state__in=[RoundState.APPROVED, RoundState.DECLINED],
+                ended_at__gte=self.now - DECIDED_WITHIN,
+            )
+            .order_by("-ended_at")
+            .values_list("submitted_at", "ended_at")[:MOST_ROUNDS]
+            if until is not None
+        ]
+        if not spans:
+            return None
+        middle: timedelta = median(spans)
+        return (*span_words(middle), f"Median of {counted(len(spans), 'round')} in {DECIDED_WITHIN.days} days")
+
+    @cached_property
+    def waivers(self) -> dict[str, int]:
+        """Waived gates of running releases, and how many of these waivers have expired."""
+        found: dict[str, int] = Gate.objects.filter(
+            release__in=self._everything_ids(),
+            release__state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED],
+            state=GateState.WAIVED,
+        ).aggregate(open=Count("pk"), expired=Count("pk", filter=Q(is_waiver_expired=True)))
+        return found
+
+    def _everything_ids(self) -> QuerySet[Release, Any]:
+        return filtered(self.user, self.filters, self.today, with_health_filter=False).order_by().values("pk")
+
+    @cached_property
+    def history_figures(self) -> dict[str, int]:
+        """Slips of the recorded releases that are shown."""
+        found: dict[str, int | None] = Slip.objects.filter(
+            release__in=self.found.order_by().values("pk")
+        ).aggregate(slips=Count("pk"), days=Sum("days"), releases=Count("release", distinct=True))
+        return {name: value or 0 for name, value in found.items()}
+
+    @property
+    def sees_everything(self) -> bool:
+        return sees_every_product(self.user)
+
+
+class _Counted(Paginator):  # type: ignore[type-arg]
+    """A paginator whose count is known from the figures."""
+
+    count: int = 0  # type: ignore[assignment]
+
+
+def columns_of(releases: Iterable[Release]) -> tuple[Column, ...]:
+    """Named columns when all boards have the same gates, numbered ones when playbooks are mixed."""
+    boards = [rules.cells(release.board) for release in releases if release.board]
+    if not boards:
+        return ()
+    keys = {tuple(cell.key for cell in board) for board in boards}
+    if len(keys) == 1:
+        return tuple(Column(cell.position, cell.name) for cell in boards[0])
+    return tuple(Column(position, "") for position in range(1, max(len(board) for board in boards) + 1))
+
+
+def matrix_rows(releases: Iterable[Release], columns: Sequence[Column], today: date) -> list[Row]:
+    """Releases as rows of the matrix."""
+    is_mixed = any(not column.name for column in columns)
+    rows = []
+    for release in releases:
+        url = release_path(release)
+        board = rules.cells(release.board)
+        current = next((cell.name for cell in board if cell.key == release.current_gate), "")
+        by_position = {cell.position: cell for cell in board}
+        rows.append(
+            Row(
+                release=release,
+                url=url,
+                health=health_of(release, today, current),
+                slip=release.slip_days,
+                cells=tuple(
+                    cell_of(by_position[column.position], url, today, release.is_running, is_mixed)
+                    if column.position in by_position
+                    else None
+                    for column in columns
+                )
+                if board
+                else (),
+            )
+        )
+    return rows
+
+
+def cell_of(cell: rules.BoardCell, url: str, today: date, is_running: bool, is_mixed: bool = False) -> Cell:
+    """A gate as a cell, with its whole story as the accessible name."""
+    state = rules.display_state(
+        cell.state, due_on=cell.due_day, today=today, conditions=cell.conditions, is_running=is_running
+    )
+    words = STATE_WORDS[state]
+    if state == "late" and cell.due_day is not None:
+        late = (today - cell.due_day).days
+        text = f"{late} d late"
+        label = f"{words}, {counted(late, 'day')}, {STATE_OF_CELL[GateState(cell.state)]}"
+    elif state == "na":
+        text, label = "Waived", f"{words} {day(cell.decided_day)}{', expired' if cell.is_waiver_expired else ''}"
+    elif cell.decided_day is not None:
+        text, label = day_short(cell.decided_day), f"{words} {day(cell.decided_day)}"
+    else:
+        text, label = day_short(cell.due_day), f"{words}, due {day(cell.due_day)}"
+    label = f"{cell.name}: {label}"
+    return Cell(state, text, label, f"{url}gates/{cell.key}/", label if is_mixed else "")
+
+
+def history_rows(releases: Sequence[Release]) -> list[HistoryRow]:
+    """Recorded releases as rows: what is known of their milestones."""
+    days = dict(
+        Slip.objects.filter(release__in=[release.pk for release in releases])
+        .values_list("release")
+        .annotate(total=Sum("days"))
+        .order_by()
+    )
+    rows = []
+    for release in releases:
+        board = rules.cells(release.board)
+        rows.append(
+            HistoryRow(
+                release=release,
+                url=release_path(release),
+                recorded=sum(cell.state == GateState.RECORDED for cell in board),
+                milestones=len(board),
+                missed=sum(cell.slips for cell in board),
+                missed_days=days.get(release.pk) or 0,
+            )
+        )
+    return rows
