@@ -133,7 +133,8 @@ def check_evidence() -> Iterator[Difference]:
 
 def check_reachability() -> Iterator[Difference]:
     """`is_quorum_unreachable` of every running release against who sits where now."""
-    for release_id in Release.objects.filter(state=ReleaseState.ACTIVE).order_by("pk").values_list("pk", flat=True):
+    running = Release.objects.filter(state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED]).order_by("pk")
+    for release_id in running.values_list("pk", flat=True):
         with transaction.atomic():
             locked = lock_release(release_id, actor=None)
             found = is_quorum_unreachable(locked, locked.gates)
