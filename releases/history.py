@@ -32,7 +32,7 @@ def label_of(name: str, version: str) -> str:
     return found or name
 
 
-def _slug(text: str) -> str:
+def slug_of(text: str) -> str:
     """Lowercase words with hyphens, at most 64 characters; empty when the text has no ASCII letter or digit."""
     plain = unicodedata.normalize("NFKD", text).encode("ascii", "ignore").decode()
     return re.sub(r"[^a-z0-9]+", "-", plain.lower()).strip("-")[:64].strip("-")
@@ -41,7 +41,7 @@ def _slug(text: str) -> str:
 def key_of(name: str, version: str) -> str:
     """A milestone's key, the same in every release of a product: `v1.19.0-rc.1` gives `rc-1`."""
     digest = hashlib.sha256(name.encode()).hexdigest()
-    return _slug(label_of(name, version)) or f"milestone-{digest[:8]}"
+    return slug_of(label_of(name, version)) or f"milestone-{digest[:8]}"
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def keys_of(names: Sequence[str], version: str, taken: Mapping[str, str]) -> Key
             if name in taken or len(same) == 1:
                 found[name] = key
             else:
-                found[name] = _slug(name) or key
+                found[name] = slug_of(name) or key
                 told_apart.append(name)
     owners: dict[str, str] = {}
     for name in sorted(names, key=lambda name: name not in taken):

@@ -41,9 +41,9 @@ class Command(BaseCommand):
         everything = SlipFigures("All", "")
         for product, group in groupby(figures, lambda row: row.product):
             total = SlipFigures(product, "all")
-            for row in group:
-                rows.append(tuple(str(value) for value in as_row(row).values()))
-                total.add(row)
+            for one in group:
+                rows.append(tuple(str(value) for value in as_row(one).values()))
+                total.add(one)
             rows.append(tuple(str(value) for value in as_row(total).values()))
             everything.add(total)
         rows.append(tuple(str(value) for value in as_row(everything).values()))
