@@ -33,7 +33,7 @@ class _Followed:
             self.product, self.at = locked.release.product, locked.at
         else:
             self.head = events.lock_organisation()
-            self.product, self.at = of, clock()
+            self.product, self.at = Product.objects.get(pk=of.pk), clock()
 
     def __str__(self) -> str:
         return str(self.release or self.product)
