@@ -43,7 +43,7 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     direct = Q(
         productuserobjectpermission__user=user, productuserobjectpermission__permission__codename__in=perms
     )
-    products = _table("releases.Product")._default_manager
+    products = _table("releases.Product")._default_manager.order_by()
     mine = products.filter(direct).values("pk")
     groups = products.filter(
         productgroupobjectpermission__group__in=user.groups.values("pk"),
@@ -51,7 +51,7 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     ).values("pk")
     found = mine.union(groups)
     if not codenames:
-        seats = _table("approvals.ApproverRole")._default_manager
+        seats = _table("approvals.ApproverRole")._default_manager.order_by()
         found = found.union(
             products.filter(owner=user).values("pk"),
             seats.filter(approverroleuserobjectpermission__user=user).values("product"),
