@@ -37,6 +37,11 @@ class Sentence:
     def text(self) -> str:
         return "".join(self.parts)
 
+    @property
+    def has_actor(self) -> bool:
+        """It goes on after an actor's name ("approved …"); otherwise it names its own subject."""
+        return not isinstance(self.parts[0], B) and self.parts[0][:1].islower()
+
 
 @dataclass(frozen=True)
 class Facts:

@@ -130,6 +130,10 @@ class ReleaseForm(forms.Form):
     def _choices(self, name: str) -> forms.ModelChoiceField:
         return cast(forms.ModelChoiceField, self.fields[name])
 
+    @property
+    def earliest_iso(self) -> str:
+        return self.earliest.isoformat() if self.earliest else ""
+
     def clean(self) -> dict[str, Any]:
         cleaned: dict[str, Any] = super().clean() or self.cleaned_data
         product, version = cleaned.get("product"), cleaned.get("version")
@@ -177,7 +181,6 @@ class ActivateForm(forms.Form):
 
     def __init__(self, *args: Any, spec: PlaybookSpec, planned: Mapping[str, date], **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.planned = planned
         self.spec = spec
         for gate in spec.gates:
             self.fields[f"dates.{gate.key}"] = DayField(
@@ -185,13 +188,9 @@ class ActivateForm(forms.Form):
             )
 
     @property
-    def changed_dates(self) -> dict[str, date]:
-        """By gate key, the days that differ from the playbook's."""
-        return {
-            key: self.cleaned_data[f"dates.{key}"]
-            for key, planned in self.planned.items()
-            if self.cleaned_data.get(f"dates.{key}") not in (None, planned)
-        }
+    def all_dates(self) -> dict[str, date]:
+        """The day of every gate, as it stands in the form."""
+        return {gate.key: self.cleaned_data[f"dates.{gate.key}"] for gate in self.spec.gates}
 
 
 class HoldForm(forms.Form):

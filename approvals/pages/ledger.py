@@ -40,6 +40,15 @@ class LedgerRow:
 
 
 @dataclass(frozen=True)
+class MovedDate:
+    """One date of a re-plan."""
+
+    label: str
+    from_on: date | None
+    to_on: date | None
+
+
+@dataclass(frozen=True)
 class Replan:
     """The dates that one deed moved together."""
 
@@ -50,7 +59,7 @@ class Replan:
     target_on: date | None
     reason: str
     by: User | None
-    moves: tuple[DateMove, ...]
+    moves: tuple[MovedDate, ...]
 
 
 def listed(words: Sequence[str]) -> str:
@@ -117,7 +126,9 @@ def replans(moves: Iterable[DateMove], gates: Mapping[int, Gate]) -> list[Replan
                 target_on=target.to_on if target else None,
                 reason=reason,
                 by=chosen.actor,
-                moves=tuple(rows),
+                moves=tuple(
+                    MovedDate(gates[m.gate_id].name if m.gate_id else "Release", m.from_on, m.to_on) for m in rows
+                ),
             )
         )
     return groups

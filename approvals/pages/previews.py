@@ -1,6 +1,7 @@
 """What a verb would move, worked out without changing anything; tests hold each beside the verb itself."""
 
 from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import date
 
 from gatekeeper.common.calendars import add_months
@@ -57,3 +58,19 @@ def correct_moves(gates: Sequence[Gate], missed: Iterable[int], released_on: dat
 def missed_gates(release: Release) -> set[int]:
     """Ids of the gates with an unsettled miss."""
     return set(Slip.objects.filter(release=release).open().values_list("gate_id", flat=True))
+
+
+@dataclass(frozen=True)
+class MoveRow:
+    """One date that would move, for the table of a preview."""
+
+    name: str
+    from_on: date
+    to_on: date
+    days: int
+    is_cascade: bool
+
+
+def rows(moves: Iterable[rules.Move]) -> list[MoveRow]:
+    """Moves with their distance in calendar days."""
+    return [MoveRow(m.name, m.from_on, m.to_on, (m.to_on - m.from_on).days, m.is_cascade) for m in moves]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from urllib.parse import quote
 
 from django.db.models import QuerySet
 from django.urls import reverse
@@ -12,7 +11,7 @@ from approvals.kinds import BlockerCode
 from approvals.pages import timeline
 from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
 from approvals.pages.rows import health_of
-from approvals.pages.steps import Step, make_step, timeline_lines
+from approvals.pages.steps import Step, gate_url, make_step, timeline_lines
 from approvals.status import GateStatus, RoleStatus, gate_status
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
@@ -189,11 +188,6 @@ class Waiting:
     title: str
     note: str
     url: str
-
-
-def gate_url(release: Release, key: str) -> str:
-    """The address of a gate's page."""
-    return f"{reverse('release', args=[release.product.slug, release.version])}gates/{quote(key)}/"
 
 
 def _people(role: RoleStatus) -> str:

@@ -3,6 +3,9 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from urllib.parse import quote
+
+from django.urls import reverse
 
 from approvals.pages import timeline
 from approvals.pages.rows import STATE_WORDS
@@ -27,6 +30,7 @@ class Step:
     forecast_on: date | None
     days: int | None
     misses: int
+    url: str
 
     @property
     def state_words(self) -> str:
@@ -35,6 +39,11 @@ class Step:
         if self.gate.state == GateState.NOT_RECORDED:
             return "Not recorded"
         return STATE_WORDS[self.state]
+
+
+def gate_url(release: Release, key: str) -> str:
+    """The address of a gate's page."""
+    return f"{reverse('release', args=[release.product.slug, release.version])}gates/{quote(key)}/"
 
 
 def short_day(on: date | None, today: date) -> str:
@@ -94,6 +103,7 @@ def make_step(
         forecast_on=forecast,
         days=days,
         misses=misses,
+        url=gate_url(release, gate.key),
     )
 
 

@@ -36,6 +36,11 @@ class Mark:
     y: float
     title: str
 
+    @property
+    def top(self) -> float:
+        """Where a diamond begins."""
+        return self.y - 5
+
 
 @dataclass(frozen=True)
 class Band:
@@ -45,6 +50,14 @@ class Band:
     y: float
     width: float
     title: str
+
+    @property
+    def top(self) -> float:
+        return self.y - 5
+
+    @property
+    def end(self) -> float:
+        return round(self.x + self.width, 1)
 
 
 @dataclass(frozen=True)
@@ -57,6 +70,10 @@ class Row:
     rule_y: float
     marks: tuple[Mark, ...]
     band: Band | None
+
+    @property
+    def text_y(self) -> float:
+        return self.y + 4
 
 
 @dataclass(frozen=True)
@@ -78,6 +95,15 @@ class Chart:
     rows: tuple[Row, ...]
     ticks: tuple[Tick, ...]
     today_x: float | None
+
+    @property
+    def today_box_x(self) -> float:
+        """The left edge of the word "Today", kept inside the chart."""
+        return round(min(max((self.today_x or 0) - 21, self.left - 30), self.width - 42), 1)
+
+    @property
+    def today_text_x(self) -> float:
+        return self.today_box_x + 21
 
 
 def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, label_chars: int) -> Chart | None:
