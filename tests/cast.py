@@ -9,13 +9,15 @@ functional-completeness (day 60), release-readiness (day 80) and six-month-asses
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from copy import deepcopy
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
-from django.contrib.auth.models import Group
+from django.contrib.auth.models import Group, Permission
+from django.db.models import Model
 
 from approvals.actions.decisions import NewCondition, record_decision
 from approvals.actions.evidence import save_evidence
@@ -320,11 +322,15 @@ def last_event(release: Release, kind: str) -> Event:
     return found
 
 
+def own_models() -> list[type[Model]]:
+    """The models of the product's own apps, with the tables between them."""
+    labels = {"releases", "approvals", "notifications", "measures", "accounts"}
+    return [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
+
+
 def everything() -> dict[str, list[Any]]:
     """Every row of the product's own tables, and who is in which group."""
-    labels = {"releases", "approvals", "notifications", "measures", "accounts"}
-    models = [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
-    return {m._meta.label: list(m._default_manager.order_by("pk").values_list()) for m in [*models, Group]}
+    return {m._meta.label: list(m._default_manager.order_by("pk").values_list()) for m in (*own_models(), Group)}
 
 
 @contextmanager
@@ -371,10 +377,38 @@ def codes_of(found: pytest.ExceptionInfo[DomainError]) -> list[tuple[str, str]]:
 # --- Fixtures ---------------------------------------------------------------------------------------------------
 
 
+class _Recorded:
+    """The rows of one cast, so that the next test gets the same people without walking through thirty actions."""
+
+    permissions: list[tuple[int, str]] = []
+    rows: list[tuple[type[Model], list[Model]]] = []
+    people: Cast | None = None
+
+
+def _permissions() -> list[tuple[int, str]]:
+    return list(Permission.objects.order_by("pk").values_list("pk", "codename"))
+
+
+def recorded_cast() -> Cast:
+    """What `make_cast` makes in an empty database: by the actions the first time, row for row afterwards."""
+    permissions = _permissions()
+    # a test that flushed the database has left other permissions behind
+    if _Recorded.people is None or _Recorded.permissions != permissions:
+        made = make_cast()
+        rows = [(m, list(m._default_manager.order_by("pk"))) for m in (*own_models(), Group)]
+        rows += [(m, list(m._default_manager.all())) for m in (User.groups.through, User.user_permissions.through)]
+        _Recorded.permissions, _Recorded.people = permissions, deepcopy(made)
+        _Recorded.rows = [(model, deepcopy(found)) for model, found in dict(rows).items() if found]
+        return made
+    for model, found in _Recorded.rows:
+        model._default_manager.bulk_create(deepcopy(found))
+    return deepcopy(_Recorded.people)
+
+
 @pytest.fixture
 def cast(db: None) -> Cast:
     """The named cast of people, with product, seats and playbook."""
-    return make_cast()
+    return recorded_cast()
 
 
 @pytest.fixture

@@ -130,15 +130,15 @@ def test_a_drafts_target_can_be_changed_but_a_running_ones_only_by_a_replan(cast
         change_release(
             release_id=draft.pk, actor=cast.pm, name="Faster", owner=cast.pm, target_on=day(120), clock=at(2)
         )
-    assert change_release(release_id=draft.pk, actor=cast.pm, name="Slower", owner=cast.pm, clock=at(2)).name == "Slower"
+    assert (
+        change_release(release_id=draft.pk, actor=cast.pm, name="Slower", owner=cast.pm, clock=at(2)).name == "Slower"
+    )
 
 
 def test_a_draft_is_not_moved_into_the_past_nor_given_to_a_stranger(cast: Cast) -> None:
     draft = draft_release(cast)
     with refused("date_in_past"):
-        change_release(
-            release_id=draft.pk, actor=cast.pm, name="", owner=cast.pm, target_on=day(4), clock=at(5)
-        )
+        change_release(release_id=draft.pk, actor=cast.pm, name="", owner=cast.pm, target_on=day(4), clock=at(5))
     with refused("not_manager"):
         change_release(release_id=draft.pk, actor=cast.pm, name="", owner=cast.outsider, clock=at(5))
 
@@ -158,7 +158,11 @@ def test_activation_copies_the_playbook_freezes_the_baseline_and_opens_the_first
         (ASSESSMENT, GateState.UPCOMING, date(2026, 10, 5), date(2026, 10, 5)),
     ]
     assert [g.sweep_on for g in gates] == [day(30), None, None, None]
-    assert (gates[0].questions, gates[0].informed, gates[0].short_name) == (["Is it worth doing?"], ["Support"], "Market")
+    assert (gates[0].questions, gates[0].informed, gates[0].short_name) == (
+        ["Is it worth doing?"],
+        ["Support"],
+        "Market",
+    )
     assert (active.current_gate, active.current_state, active.next_due_on) == (MARKET, "open", day(30))
     assert [(c.key, c.state) for c in cells(active.board)] == [(g.key, g.state) for g in gates]
     assert event_kinds(draft) == [EventKind.RELEASE_CREATED, EventKind.RELEASE_ACTIVATED, EventKind.GATE_OPENED]
@@ -229,9 +233,7 @@ def test_explicit_dates_keep_their_order_and_lie_ahead(
 ) -> None:
     draft = draft_release(cast)
     with refused(problem[1]) as found:
-        activate_release(
-            release_id=draft.pk, actor=cast.pm, dates={k: day(n) for k, n in dates.items()}, clock=at(0)
-        )
+        activate_release(release_id=draft.pk, actor=cast.pm, dates={k: day(n) for k, n in dates.items()}, clock=at(0))
     assert problem in fields_of(found)
     assert {field for field, _code in fields_of(found)} <= {problem[0], "target_on"}
 

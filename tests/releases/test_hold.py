@@ -96,9 +96,7 @@ def test_only_releases_on_hold_are_resumed(cast: Cast, release: Release) -> None
 @pytest.mark.parametrize("who", ["approver", "contributor", "outsider", "executive"])
 def test_only_managers_and_administrators_hold_and_resume(cast: Cast, release: Release, who: str) -> None:
     with not_allowed("not_manager"):
-        hold_release(
-            release_id=release.pk, actor=getattr(cast, who), reason="Strike", resume_by=day(20), clock=at(10)
-        )
+        hold_release(release_id=release.pk, actor=getattr(cast, who), reason="Strike", resume_by=day(20), clock=at(10))
     hold(cast, release, on=10)
     with not_allowed("not_manager"):
         resume_release(release_id=release.pk, actor=getattr(cast, who), clock=at(12))
@@ -112,9 +110,7 @@ def test_nobody_is_missed_while_on_hold(cast: Cast, release: Release) -> None:
 
 
 def test_resuming_moves_every_unmissed_due_date_and_the_target_by_the_days_held(cast: Cast, release: Release) -> None:
-    replan_release(
-        release_id=release.pk, actor=cast.pm, dates={}, pins={READINESS: True}, reason="Fair", clock=at(1)
-    )
+    replan_release(release_id=release.pk, actor=cast.pm, dates={}, pins={READINESS: True}, reason="Fair", clock=at(1))
     hold(cast, release, on=10)
     resumed = resume(cast, release, on=24)
     assert (resumed.state, resumed.held_on, resumed.resume_by, resumed.state_reason) == ("active", None, None, "")

@@ -195,7 +195,9 @@ def test_not_submitted_is_the_product_managers_turn(cast: Cast, release: Release
 def test_awaiting_decision_names_the_roles_still_out(cast: Cast, release: Release) -> None:
     submit(cast, gate_of(release, MARKET))
     sweep(31)
-    assert [(s.cause, s.waiting_on) for s in Slip.objects.all()] == [(Cause.AWAITING_DECISION, ["engineering", "sales"])]
+    assert [(s.cause, s.waiting_on) for s in Slip.objects.all()] == [
+        (Cause.AWAITING_DECISION, ["engineering", "sales"])
+    ]
 
 
 def test_declined_is_a_cause_of_its_own(cast: Cast, release: Release) -> None:
@@ -349,7 +351,9 @@ def test_a_hold_from_before_the_due_day_counts_for_nothing_in_the_slip(cast: Cas
 def test_a_late_first_gate_may_leave_a_pinned_second_one_in_the_past_and_that_is_a_miss_too(
     cast: Cast, release: Release
 ) -> None:
-    replan_release(release_id=release.pk, actor=cast.pm, dates={}, pins={COMPLETENESS: True}, reason="Fair", clock=at(1))
+    replan_release(
+        release_id=release.pk, actor=cast.pm, dates={}, pins={COMPLETENESS: True}, reason="Fair", clock=at(1)
+    )
     pass_gate(cast, gate_of(release, MARKET), on=62)
     second = gate_of(release, COMPLETENESS)
     assert (second.due_on, second.state, second.sweep_on) == (day(60), "open", day(60))
