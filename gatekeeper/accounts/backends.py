@@ -10,7 +10,7 @@ from gatekeeper.accounts.models import User
 
 
 def find_person(name: str) -> User | None:
-    """Who signs in with an e-mail (any case) or a user name, active or not. The e-mail wins: it is what most people type."""
+    """Who signs in with an e-mail (any case) or a user name, active or not; the e-mail wins."""
     name = name.strip()
     found = User.objects.filter(Q(email__iexact=name) | Q(username=name))[:2]
     return max(found, key=lambda person: person.email.lower() == name.lower(), default=None)

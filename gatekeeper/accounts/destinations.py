@@ -16,7 +16,9 @@ PLACES = {
 }
 # a browser reads these as the start of another host, or drops them
 _UNSAFE = re.compile(r"[\x00-\x20\\\x7f-\x9f]")
-_RELEASE = re.compile(r"/releases/(?P<product>[a-z0-9-]+)/(?P<version>[A-Za-z0-9._+-]+)/(?:gates/(?P<gate>[a-z0-9-]+)/)?")
+_RELEASE = re.compile(
+    r"/releases/(?P<product>[a-z0-9-]+)/(?P<version>[A-Za-z0-9._+-]+)/(?:gates/(?P<gate>[a-z0-9-]+)/)?"
+)
 _LENGTH = 1000
 
 

@@ -1,4 +1,4 @@
-"""Mails of accounts leave from the worker, so that a request takes as long for an unknown address as for a known one."""
+"""Mails of accounts leave from the worker, so that a request takes as long for an unknown address as for a known."""
 
 from celery import shared_task
 

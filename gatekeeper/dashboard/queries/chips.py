@@ -40,7 +40,7 @@ def chips_for(board: Portfolio, query: QueryDict) -> list[Chip]:
     rows = [
         ("line", "Product line", "All", filters.line, menus["line"]),
         ("product", "Product", "All", filters.product, menus["product"]),
-        ("pm", "Product manager", "Anyone", filters.pm, people),
+        ("pm", "PM", "Anyone", filters.pm, people),
         ("target", "Target", "Any", filters.target, _choices(TARGETS)),
         ("health", "Health", "Any", filters.health, _choices(HEALTHS)),
         ("gate", "Current gate", "Any", filters.gate, _choices(GATES)),

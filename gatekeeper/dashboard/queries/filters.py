@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import F, Q
+from django.db.models import F, OrderBy, Q
 from django.db.models.functions import TruncMonth
 
 from gatekeeper.accounts.models import User
@@ -137,15 +137,13 @@ def filtered(user: User, filters: Filters, today: date, *, with_health_filter: b
     for word in filters.text.split():
         found = found.filter(Q(product__name__icontains=word) | Q(version__icontains=word) | Q(name__icontains=word))
     if with_health_filter and filters.health:
-        found = found.filter(health_value=filters.health)
+        found = found.filter(Q(health_value=filters.health))
     return found
 
 
 def gate_condition(gate: str, today: date) -> Q:
     """The current gate as it is shown: a late one is late, whatever else it is."""
-    late = Q(
-        state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED], current_state__in=UNDECIDED, next_due_on__lt=today
-    )
+    late = Q(state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED], current_state__in=UNDECIDED, next_due_on__lt=today)
     return late if gate == "late" else Q(current_state=GATE_STATES[gate]) & ~late
 
 
@@ -163,11 +161,11 @@ def target_condition(target: str, today: date) -> Q:
 
 def ordered(found: ReleaseQuerySet, filters: Filters) -> ReleaseQuerySet:
     """By group, then as asked, then by name; the last word is the key, so that pages never overlap."""
-    by_group = {
+    groups: dict[str, tuple[str | OrderBy, ...]] = {
         "line": ("product__line__name", "product__line"),
         "pm": (F("owner__full_name").asc(nulls_last=True), "owner"),
         "target": (F("target_month").asc(nulls_last=True),),
-    }[filters.group]
+    }
     if filters.group == "target":
         found = found.annotate(target_month=TruncMonth("target_on"))
     key = filters.sort.removeprefix("-")
@@ -176,4 +174,4 @@ def ordered(found: ReleaseQuerySet, filters: Filters) -> ReleaseQuerySet:
         F(name).desc(nulls_last=True) if filters.sort.startswith("-") else F(name).asc(nulls_last=True)
         for name in names
     ]
-    return found.order_by(*by_group, *asked, "product__name", "target_on", "version", "pk")
+    return found.order_by(*groups[filters.group], *asked, "product__name", "target_on", "version", "pk")

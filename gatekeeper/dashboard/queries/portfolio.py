@@ -34,7 +34,11 @@ MOST_ROUNDS = 200
 # a longer menu is a search box
 MOST_CHOICES = 30
 # what a late gate is beside being late
-STATE_OF_CELL = {GateState.IN_REVIEW: "waiting for decision", GateState.DECLINED: "declined", GateState.OPEN: "preparing"}
+STATE_OF_CELL = {
+    GateState.IN_REVIEW: "waiting for decision",
+    GateState.DECLINED: "declined",
+    GateState.OPEN: "preparing",
+}
 
 
 @dataclass(frozen=True)
@@ -132,7 +136,8 @@ class Portfolio:
         """Counts by health, and with them the number of rows."""
         everything = filtered(self.user, self.filters, self.today, with_health_filter=False)
         found = list(
-            everything.values_list("health_value")
+            everything.annotate(health=F("health_value"))
+            .values_list("health")
             .annotate(count=Count("pk"), days=Sum("slip_days", filter=Q(slip_days__gt=0)))
             .order_by()
         )
@@ -218,9 +223,7 @@ class Portfolio:
         people = User.objects.filter(pk__in=releases.values("owner"))
         columns = ("kind", "slug", "name")
         found: dict[str, list[Choice]] = {"line": [], "pm": [], "product": []}
-        rows = (
-            lines.order_by().annotate(kind=Value("line")).values_list(*columns)
-        ).union(
+        rows = (lines.order_by().annotate(kind=Value("line")).values_list(*columns)).union(
             people.order_by().annotate(kind=Value("pm"), slug=F("username"), name=F("full_name")).values_list(*columns),
             products.order_by().annotate(kind=Value("product")).values_list(*columns),
             all=True,
@@ -245,7 +248,7 @@ class Portfolio:
         ]
         if not spans:
             return None
-        middle: timedelta = median(spans)
+        middle = timedelta(seconds=median(span.total_seconds() for span in spans))
         return (*span_words(middle), f"Median of {counted(len(spans), 'round')} in {DECIDED_WITHIN.days} days")
 
     @cached_property
@@ -264,9 +267,9 @@ class Portfolio:
     @cached_property
     def history_figures(self) -> dict[str, int]:
         """Slips of the recorded releases that are shown."""
-        found: dict[str, int | None] = Slip.objects.filter(
-            release__in=self.found.order_by().values("pk")
-        ).aggregate(slips=Count("pk"), days=Sum("days"), releases=Count("release", distinct=True))
+        found: dict[str, int | None] = Slip.objects.filter(release__in=self.found.order_by().values("pk")).aggregate(
+            slips=Count("pk"), days=Sum("days"), releases=Count("release", distinct=True)
+        )
         return {name: value or 0 for name, value in found.items()}
 
     @property
@@ -274,10 +277,10 @@ class Portfolio:
         return sees_every_product(self.user)
 
 
-class _Counted(Paginator):  # type: ignore[type-arg]
+class _Counted(Paginator):
     """A paginator whose count is known from the figures."""
 
-    count: int = 0  # type: ignore[assignment]
+    count = 0
 
 
 def columns_of(releases: Iterable[Release]) -> tuple[Column, ...]:

@@ -12,9 +12,9 @@ from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.templatetags.gk import GATE_WORDS
 from gatekeeper.dashboard import export
+from gatekeeper.dashboard.queries.chips import chips_for
 from gatekeeper.dashboard.queries.filters import GROUPS, filtered, ordered, read_filters
 from gatekeeper.dashboard.queries.portfolio import Portfolio
-from gatekeeper.dashboard.queries.chips import chips_for
 
 logger = logging.getLogger(__name__)
 
