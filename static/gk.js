@@ -152,6 +152,8 @@
     if (name !== "drop") return;
     const details = input.closest("details");
     if (details) details.open = true;
+    const kind = $("[name=kind][value=file]", card);
+    if (kind) kind.checked = true;
     input.files = e.dataTransfer.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.focus();

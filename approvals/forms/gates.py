@@ -1,0 +1,140 @@
+"""Forms of a gate: evidence, submit, decide, withdraw, step aside, waive, revoke, close a condition.
+
+Lengths and rules are the actions': these forms only read what was typed, so that each rule stands in one place.
+"""
+
+from datetime import date
+from typing import Any
+
+from django import forms
+
+from approvals.actions.decisions import NewCondition
+from approvals.forms.people import PersonField
+from approvals.forms.releases import DayField
+from approvals.kinds import EvidenceKind, Verdict
+
+# What may be offered; `removed` is written by the engine alone.
+KINDS = ("text", "file", "link", "tick")
+APPROVE, CONDITIONS, DECLINE = "approve", "conditions", "decline"
+CHOICES = ((APPROVE, "Approve"), (CONDITIONS, "Approve with conditions"), (DECLINE, "Decline"))
+
+
+def long_text(label: str, *, rows: int = 3, required: bool = False, hint: str = "") -> forms.CharField:
+    return forms.CharField(
+        label=label, required=required, help_text=hint, widget=forms.Textarea(attrs={"rows": rows}),
+    )  # fmt: skip
+
+
+class EvidenceForm(forms.Form):
+    """The evidence of one deliverable. Every kind's field is there; the chosen kind says which one counts."""
+
+    kind = forms.ChoiceField(choices=[(k, EvidenceKind(k).label) for k in KINDS], initial="text")
+    text = forms.CharField(label="Text", required=False, widget=forms.Textarea(attrs={"rows": 10, "class": "md"}))
+    file = forms.FileField(label="File", required=False, allow_empty_file=True)
+    url = forms.CharField(
+        label="Link", required=False, widget=forms.URLInput(attrs={"placeholder": "https://", "autocomplete": "off"})
+    )
+    note = long_text("Note", rows=2)
+    version = forms.IntegerField(required=False, widget=forms.HiddenInput)
+
+    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
+        super().__init__(*args, **{"auto_id": f"ev-{key}-%s"} | kwargs)
+
+    @property
+    def chosen(self) -> str:
+        """The kind that is shown first."""
+        kind = str(self["kind"].value() or "text")
+        return kind if kind in KINDS else "text"
+
+    def take_focus(self) -> "EvidenceForm":
+        """The field of the chosen kind is where one goes on."""
+        name = {"text": "text", "file": "file", "link": "url", "tick": "note"}[self.chosen]
+        self.fields[name].widget.attrs["data-focus"] = ""
+        return self
+
+    def words(self) -> dict[str, Any]:
+        """What `save_evidence` takes."""
+        data = self.cleaned_data
+        return {
+            "kind": data["kind"], "text": data["text"], "url": data["url"], "note": data["note"],
+            "upload": data["file"], "expected_version": data["version"],
+        }  # fmt: skip
+
+
+class SubmitForm(forms.Form):
+    """A note to the approvers."""
+
+    summary = forms.CharField(
+        label="Note to the approvers", required=False,
+        widget=forms.Textarea(attrs={"rows": 3, "placeholder": "What should they look at first?"}),
+    )  # fmt: skip
+
+
+class DecisionForm(forms.Form):
+    """Approve, approve with a condition, or decline the round that was read."""
+
+    problem_fields = {
+        "verdict": "choice", "conditions.0.text": "condition", "conditions.0.owner": "condition_owner",
+        "conditions.0.due_on": "condition_due_on",
+    }  # fmt: skip
+
+    choice = forms.ChoiceField(
+        label="Decision", choices=CHOICES, error_messages={"required": "Choose a decision."}, widget=forms.RadioSelect
+    )
+    role = forms.CharField(required=False, widget=forms.HiddenInput)
+    round = forms.IntegerField(widget=forms.HiddenInput)
+    comment = long_text("Comment", rows=2)
+    condition = forms.CharField(label="What must still be done", required=False)
+    condition_owner = PersonField(label="Who does it", required=False)
+    condition_due_on = DayField(label="Until", required=False)
+
+    def clean(self) -> dict[str, Any]:
+        data = super().clean() or {}
+        if data.get("choice") == CONDITIONS:
+            needed = {
+                "condition": "Say what must still be done.",
+                "condition_owner": "Name the person who does it.",
+                "condition_due_on": "Give a day.",
+            }
+            for name, message in needed.items():
+                if not data.get(name) and name not in self.errors:
+                    self.add_error(name, forms.ValidationError(message, "required"))
+        return data
+
+    def words(self) -> dict[str, Any]:
+        """What `record_decision` takes."""
+        data = self.cleaned_data
+        verdict = Verdict.DECLINE if data["choice"] == DECLINE else Verdict.APPROVE
+        conditions: list[NewCondition] = []
+        if data["choice"] == CONDITIONS:
+            owner, due_on = data["condition_owner"], data["condition_due_on"]
+            assert isinstance(due_on, date)
+            conditions.append(NewCondition(data["condition"], owner, due_on))
+        return {
+            "round_number": data["round"], "role_key": data["role"], "verdict": verdict, "comment": data["comment"],
+            "conditions": conditions,
+        }  # fmt: skip
+
+
+class WithdrawForm(forms.Form):
+    reason = long_text("Reason", hint="Kept in the history; the approvers are told.")
+
+
+class RecuseForm(forms.Form):
+    comment = long_text("Why", hint="Everybody who sees the round can read it.")
+    round = forms.IntegerField(widget=forms.HiddenInput)
+
+
+class RevokeForm(forms.Form):
+    reason = long_text("Reason", required=True, hint="The decision stays in the history, marked as revoked.")
+
+
+class WaiveForm(forms.Form):
+    reason = long_text(
+        "Reason", required=True, rows=4, hint="At least 20 characters. It stands beside the gate from now on."
+    )
+    expires_on = DayField(label="Expires on", help_text="From then on the gate is shown as an open debt.")
+
+
+class CloseConditionForm(forms.Form):
+    note = long_text("How it was met", required=True)

@@ -1,0 +1,138 @@
+"""Evidence as pages show it: a draft and a frozen item of a round look alike."""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from django.utils.safestring import SafeString
+
+from approvals.kinds import EvidenceKind
+from approvals.markdown import render_markdown
+from approvals.models import Deliverable, Evidence, Submission
+from gatekeeper.accounts.models import User
+
+WORDS_PER_MINUTE = 220
+
+
+@dataclass(frozen=True)
+class Item:
+    """One deliverable's evidence: what it is, and who wrote it when (a frozen item knows its author only)."""
+
+    key: str
+    name: str
+    is_required: bool
+    version: int
+    kind: str
+    text: str
+    url: str
+    note: str
+    file_name: str
+    size: int | None
+    sha256: str
+    author: str
+    saved_at: datetime | None = None
+
+    @property
+    def html(self) -> SafeString:
+        return render_markdown(self.text)
+
+    @property
+    def words(self) -> int:
+        return len(self.text.split())
+
+    @property
+    def reading(self) -> str:
+        """How long the text takes to read; empty for short ones."""
+        minutes = round(self.words / WORDS_PER_MINUTE)
+        return f"{minutes} min to read" if minutes > 1 else ""
+
+    @property
+    def extension(self) -> str:
+        """What stands in the file's square: PDF, XLSX."""
+        suffix = self.file_name.rpartition(".")[2] if "." in self.file_name else ""
+        return suffix.upper() if 0 < len(suffix) <= 4 and suffix.isalnum() else "FILE"
+
+    @property
+    def icon(self) -> str:
+        return {"text": "file-text", "link": "link", "file": "paperclip", "tick": "check"}.get(self.kind, "file-text")
+
+    @property
+    def tag(self) -> str:
+        """The kind in a few words: "Text, 640 words"."""
+        if self.kind == EvidenceKind.TEXT:
+            return f"Text, {self.words} {'word' if self.words == 1 else 'words'}"
+        return {"link": "Link", "file": "1 file", "tick": "Done"}.get(self.kind, self.kind)
+
+    @property
+    def content(self) -> tuple[str, ...]:
+        """What makes two items the same."""
+        return (self.kind, self.text, self.url, self.note, self.file_name, self.sha256)
+
+    @property
+    def gist(self) -> str:
+        """The content in one line."""
+        body = {
+            EvidenceKind.TEXT: self.text, EvidenceKind.LINK: self.url, EvidenceKind.FILE: self.file_name,
+        }.get(EvidenceKind(self.kind), self.note)  # fmt: skip
+        line = " ".join(body.replace("#", " ").split())
+        return f"{line[:157]}…" if len(line) > 160 else line
+
+
+def draft_item(evidence: Evidence, deliverable: Deliverable) -> Item:
+    """The latest evidence of a deliverable."""
+    return Item(
+        key=deliverable.key,
+        name=deliverable.name,
+        is_required=deliverable.is_required,
+        version=evidence.version,
+        kind=evidence.kind,
+        text=evidence.text,
+        url=evidence.url,
+        note=evidence.note,
+        file_name=evidence.file_name,
+        size=evidence.size,
+        sha256=evidence.sha256,
+        author=str(evidence.author),
+        saved_at=evidence.saved_at,
+    )
+
+
+def frozen_items(frozen: Mapping[str, Any], names: Mapping[int, str]) -> list[Item]:
+    """The evidence of a round, exactly as its snapshot holds it."""
+    return [
+        Item(
+            key=row["deliverable"],
+            name=row["name"],
+            is_required=row["required"],
+            version=row["version"],
+            kind=row["kind"],
+            text=row["text"],
+            url=row["url"],
+            note=row["note"],
+            file_name=row["file_name"],
+            size=row["size"],
+            sha256=row["sha256"],
+            author=names.get(row["author"], ""),
+        )
+        for row in frozen["evidence"]
+    ]
+
+
+def author_names(frozen: Mapping[str, Any], known: Iterable[User] = ()) -> dict[int, str]:
+    """Names of the authors in a snapshot; asks the database only for people who are not at hand."""
+    names = {person.pk: str(person) for person in known}
+    missing = {row["author"] for row in frozen["evidence"]} - names.keys()
+    if missing:
+        names |= {person.pk: str(person) for person in User.objects.filter(pk__in=missing)}
+    return names
+
+
+def submitted_versions(submissions: Iterable[Submission], deliverable_key: str) -> set[int]:
+    """Versions of a deliverable's evidence that some round has put before the approvers."""
+    return {
+        row["version"]
+        for submission in submissions
+        for row in submission.frozen["evidence"]
+        if row["deliverable"] == deliverable_key
+    }

@@ -1,0 +1,28 @@
+"""Addresses of gates, rounds, evidence and the inbox."""
+
+from django.urls import path
+
+from approvals.views import evidence, gates, inbox, rounds
+
+GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
+
+urlpatterns = [
+    path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/<int:submission>/decide/", inbox.inbox_decide, name="inbox-decide"),
+    path(GATE, gates.gate, name="gate"),
+    path(f"{GATE}submit/", gates.gate_submit, name="gate-submit"),
+    path(f"{GATE}withdraw/", gates.gate_withdraw, name="gate-withdraw"),
+    path(f"{GATE}decide/", gates.gate_decide, name="gate-decide"),
+    path(f"{GATE}recuse/", gates.gate_recuse, name="gate-recuse"),
+    path(f"{GATE}waive/", gates.gate_waive, name="gate-waive"),
+    path(f"{GATE}decisions/<int:decision>/revoke/", gates.gate_revoke, name="gate-revoke"),
+    path(f"{GATE}conditions/<int:condition>/close/", gates.condition_close, name="condition-close"),
+    path(f"{GATE}rounds/", rounds.round_list, name="rounds"),
+    path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
+    path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),
+    path(f"{GATE}evidence/<slug:deliverable>/remove/", evidence.evidence_remove, name="evidence-remove"),
+    path(f"{GATE}evidence/<slug:deliverable>/<int:number>/", evidence.evidence_file, name="evidence-file"),
+    path(
+        f"{GATE}evidence/<slug:deliverable>/<int:number>/restore/", evidence.evidence_restore, name="evidence-restore"
+    ),
+]

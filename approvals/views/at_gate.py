@@ -1,0 +1,188 @@
+"""What the views of a gate share: finding it, and showing its page again after a form was refused."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from django import forms
+from django.http import Http404, HttpResponse
+from django.utils.safestring import SafeString
+
+from approvals.forms.gates import DecisionForm, EvidenceForm, RecuseForm, SubmitForm, WithdrawForm
+from approvals.models import Evidence
+from approvals.pages.gate import Card, GatePage, gate_page, joined
+from approvals.pages.items import Item
+from approvals.views.access import the_release, today
+from gatekeeper.accounts.models import User
+from gatekeeper.accounts.requests import SignedInRequest
+from gatekeeper.common.errors import DomainError
+from gatekeeper.common.pages import render_page
+from releases.models import Gate, Release
+
+
+@dataclass(frozen=True)
+class Place:
+    """A gate and what stands around it."""
+
+    release: Release
+    gate: Gate
+    gates: list[Gate]
+
+
+def the_gate(user: User, product: str, version: str, key: str) -> Place:
+    """A gate of a release that the person may see, or 404."""
+    release = the_release(user, product, version)
+    gates = list(release.gates.order_by("position"))
+    for gate in gates:
+        if gate.key == key:
+            return Place(release, gate, gates)
+    raise Http404("No such gate.")
+
+
+def page_at(place: Place, user: User) -> GatePage:
+    return gate_page(place.release, place.gate, place.gates, today(), user)
+
+
+@dataclass(frozen=True)
+class Verb:
+    """A question with a form: a dialog on the gate page, and a page of its own without one (or with problems)."""
+
+    key: str
+    heading: str
+    text: str
+    form: forms.Form
+    url: str
+    button: str
+    keep: str = "Cancel"
+    tone: str = "btn-decline"
+
+
+@dataclass(frozen=True)
+class Editing:
+    """A deliverable whose form is open, with what stands beside the form."""
+
+    card: Card
+    form: EvidenceForm
+    preview: SafeString | None = None
+    conflict: Item | None = None
+
+
+@dataclass
+class Shown:
+    """What a refused form adds to the page."""
+
+    status: int = 200
+    editing: Editing | None = None
+    submit: SubmitForm | None = None
+    decision: DecisionForm | None = None
+    refused: DomainError | None = None
+    kept: str = ""
+    more: Mapping[str, Any] = field(default_factory=dict)
+
+
+def card_of(page: GatePage, key: str) -> Card | None:
+    return next((card for card in page.cards if card.deliverable.key == key), None)
+
+
+def stored_version(card: Card) -> int:
+    """The version that a save expects: of what is shown, of a removal, or 0 when there never was any evidence."""
+    if card.item is not None:
+        return card.item.version
+    latest = Evidence.objects.filter(deliverable=card.deliverable, is_latest=True).values_list("version", flat=True)
+    return latest.first() or 0
+
+
+def open_card(card: Card, kind: str = "") -> Editing:
+    """The form of a deliverable with what it has now."""
+    item = card.item
+    initial: dict[str, Any] = {"version": stored_version(card), "kind": kind or (item.kind if item else "text")}
+    if item is not None:
+        initial |= {"text": item.text, "url": item.url, "note": item.note}
+    return Editing(card, EvidenceForm(initial=initial, key=card.deliverable.key).take_focus())
+
+
+def withdraw_verb(page: GatePage, form: WithdrawForm | None = None) -> Verb:
+    number = page.gate.round_number
+    decided = [line.name for line in page.role_lines if line.approvals]
+    asked = f"Everybody is asked again in round {number + 1}."
+    told = (
+        f"{joined(decided)} {'has' if len(decided) == 1 else 'have'} approved."
+        if decided
+        else "Nobody has decided yet."
+    )
+    kept = " The decisions stay in the history." if decided else ""
+    return Verb(
+        key="withdraw",
+        heading=f"Withdraw round {number}?",
+        text=f"{told}{kept} {asked}",
+        form=form or WithdrawForm(auto_id="withdraw-%s"),
+        url=page.url_of("gate-withdraw"),
+        button=f"Withdraw round {number}",
+        keep=f"Keep round {number}",
+    )
+
+
+def recuse_verb(page: GatePage, form: RecuseForm | None = None) -> Verb:
+    number = page.gate.round_number
+    return Verb(
+        key="recuse",
+        heading=f"Step aside from round {number}?",
+        text=f"You will not decide in this round, in any role: {joined(page.my_seats)}. "
+        "If the quorum cannot be reached without you, the product manager is told at once.",
+        form=form or RecuseForm(initial={"round": number}, auto_id="recuse-%s"),
+        url=page.url_of("gate-recuse"),
+        button="Step aside",
+    )
+
+
+def decision_form(page: GatePage, *, prefix: str, choice: str = "", comment: str = "") -> DecisionForm:
+    """An empty decision on the open round. `prefix` keeps the ids of the card and the phone's sheets apart."""
+    following = page.next_gate
+    initial: dict[str, Any] = {"round": page.gate.round_number, "choice": choice, "comment": comment}
+    if page.round is not None:
+        initial["condition_owner"] = page.round.submitted_by
+    if following is not None and following.due_on is not None and following.due_on >= page.today:
+        initial["condition_due_on"] = following.due_on
+    return DecisionForm(initial=initial, auto_id=f"{prefix}-%s")
+
+
+def show_gate(request: SignedInRequest, place: Place, shown: Shown | None = None) -> HttpResponse:
+    """The gate's page; a form that was refused stands in it as it was typed."""
+    shown = shown or Shown()
+    page = page_at(place, request.user)
+    editing = shown.editing
+    if editing is None and page.mode == "prepare" and page.may_edit:
+        card = card_of(page, request.GET.get("edit", ""))
+        editing = open_card(card, request.GET.get("kind", "")) if card is not None else None
+    verbs = []
+    if page.status.may("withdraw"):
+        verbs.append(withdraw_verb(page))
+    if page.status.may("recuse"):
+        verbs.append(recuse_verb(page))
+    context: dict[str, Any] = {
+        "page": page,
+        "release": place.release,
+        "gate": place.gate,
+        "editing": editing,
+        "submit_form": shown.submit or SubmitForm(auto_id="submit-%s"),
+        "verbs": verbs,
+        "refused": shown.refused,
+        "kept": shown.kept,
+        "all_open": request.GET.get("open") == "all",
+        "is_decision_refused": shown.decision is not None,
+        **shown.more,
+    }
+    if page.hats:
+        choice = request.GET.get("choice", "")
+        context["nav"] = "inbox"
+        context["decision_form"] = shown.decision or decision_form(page, prefix="decide", choice=choice)
+        number = page.gate.round_number
+        context["sheets"] = [
+            (name, tone, question, decision_form(page, prefix=f"s-{name}"))
+            for name, tone, question in (
+                ("decline", "btn-decline", f"Decline round {number}?"),
+                ("conditions", "btn-approve", f"Approve round {number} with a condition?"),
+                ("approve", "btn-approve", f"Approve round {number}?"),
+            )
+        ]
+    return render_page(request, "approvals/gate.html", context, status=shown.status)

@@ -1,0 +1,259 @@
+"""Evidence: saved and removed card by card, and its files."""
+
+import hashlib
+import logging
+
+from django.contrib import messages
+from django.contrib.auth.decorators import login_required
+from django.core.exceptions import PermissionDenied
+from django.core.files.uploadedfile import UploadedFile
+from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.shortcuts import get_object_or_404, redirect, render
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
+
+from approvals.actions.evidence import remove_evidence, save_evidence
+from approvals.forms.gates import EvidenceForm
+from approvals.kinds import EvidenceKind
+from approvals.markdown import render_markdown
+from approvals.models import Deliverable, Evidence, Submission
+from approvals.pages.gate import Card, GatePage, gate_url, sees_drafts
+from approvals.pages.items import submitted_versions
+from approvals.views.at_gate import (
+    Editing,
+    Place,
+    Shown,
+    card_of,
+    open_card,
+    page_at,
+    show_gate,
+    stored_version,
+    the_gate,
+)
+from gatekeeper.accounts.requests import SignedInRequest
+from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
+from gatekeeper.common.pages import apply_problems, is_fragment, refusal
+from releases.permissions import is_administrator, product_permissions
+
+log = logging.getLogger(__name__)
+CHUNK = 1 << 20
+
+
+def the_deliverable(place: Place, key: str) -> Deliverable:
+    return get_object_or_404(Deliverable, gate=place.gate, key=key)
+
+
+def _card_address(place: Place, key: str, *, is_open: bool = False) -> str:
+    url = gate_url(place.gate, place.release)
+    return f"{url}?edit={key}#d-{key}" if is_open else f"{url}#d-{key}"
+
+
+def _fresh(request: SignedInRequest, place: Place, key: str) -> tuple[GatePage, Card]:
+    """The page and the card as they are after an action."""
+    again = the_gate(request.user, place.release.product.slug, place.release.version, place.gate.key)
+    page = page_at(again, request.user)
+    card = card_of(page, key)
+    if card is None:
+        raise Http404("No such deliverable.")
+    return page, card
+
+
+def _card(
+    request: SignedInRequest,
+    page: GatePage,
+    card: Card,
+    editing: Editing | None,
+    *,
+    status: int = 200,
+    is_change: bool = True,
+) -> HttpResponse:
+    """The card alone for htmx; after a change with the list of blockers and the count."""
+    context = {
+        "page": page,
+        "card": card,
+        "editing": editing,
+        "release": page.release,
+        "gate": page.gate,
+        "is_change": is_change,
+    }
+    return render(request, "approvals/_card_answer.html", context, status=status)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def evidence_save(request: SignedInRequest, product: str, version: str, gate: str, deliverable: str) -> HttpResponse:
+    """Open a deliverable's form, preview its text, or save it as the next version."""
+    place = the_gate(request.user, product, version, gate)
+    thing = the_deliverable(place, deliverable)
+    if request.method == "GET" and not is_fragment(request):
+        return redirect(_card_address(place, deliverable, is_open=True))
+    if request.method == "GET" or "preview" in request.POST:
+        return _show_form(request, place, deliverable)
+    form = EvidenceForm(request.POST, request.FILES, key=deliverable)
+    if not form.is_valid():
+        return _refused(request, place, form, deliverable, status=422)
+    try:
+        saved = save_evidence(deliverable_id=thing.pk, actor=request.user, **form.words())
+    except NotAllowed as error:
+        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    except DomainError as error:
+        return _refused(request, place, form, deliverable, status=error.status, error=error)
+    messages.success(request, f"{thing.name} is saved, version {saved.version}.")
+    if is_fragment(request):
+        page, card = _fresh(request, place, deliverable)
+        return _card(request, page, card, None)
+    return redirect(_card_address(place, deliverable))
+
+
+def _show_form(request: SignedInRequest, place: Place, key: str) -> HttpResponse:
+    """The open (or closed) form, or what was typed with a preview; nothing is saved."""
+    page = page_at(place, request.user)
+    card = card_of(page, key)
+    if card is None or not page.may_edit:
+        error = NotAllowed("not_possible", f"Evidence of {place.gate.name} cannot be changed by you now.")
+        return refusal(request, error, back_url=page.url, back_words="To the gate")
+    if request.method == "GET":
+        editing = None if "close" in request.GET else open_card(card, request.GET.get("kind", ""))
+        return _card(request, page, card, editing, is_change=False)
+    form = EvidenceForm(request.POST, key=key)
+    form.is_valid()
+    text = str(form.cleaned_data.get("text", ""))
+    editing = Editing(card, form, preview=render_markdown(text))
+    if is_fragment(request):
+        return _card(request, page, card, editing, is_change=False)
+    return show_gate(request, place, Shown(editing=editing))
+
+
+def _refused(
+    request: SignedInRequest,
+    place: Place,
+    form: EvidenceForm,
+    key: str,
+    *,
+    status: int,
+    error: DomainError | None = None,
+) -> HttpResponse:
+    """What was typed stays. After somebody else's save, theirs is shown beside it, and the next save replaces it."""
+    page, card = _fresh(request, place, key)
+    if not page.may_edit:
+        # no form to go back to: the gate has moved on
+        assert error is not None
+        return show_gate(request, place, Shown(error.status, refused=error, kept=form.cleaned_data.get("text", "")))
+    conflict = None
+    if error is not None:
+        apply_problems(form, error)
+        if error.code == "evidence_changed":
+            conflict = card.item
+            typed = request.POST.copy()
+            typed["version"] = str(stored_version(card))
+            form.data = typed
+    editing = Editing(card, form, conflict=conflict)
+    if is_fragment(request):
+        return _card(request, page, card, editing, status=status, is_change=False)
+    return show_gate(request, place, Shown(status, editing=editing))
+
+
+@login_required
+@require_POST
+def evidence_remove(request: SignedInRequest, product: str, version: str, gate: str, deliverable: str) -> HttpResponse:
+    """Take the evidence away; the toast brings it back."""
+    place = the_gate(request.user, product, version, gate)
+    thing = the_deliverable(place, deliverable)
+    expected = request.POST.get("version", "")
+    try:
+        remove_evidence(
+            deliverable_id=thing.pk,
+            actor=request.user,
+            expected_version=int(expected) if expected.isdecimal() else None,
+        )
+    except DomainError as error:
+        return refusal(request, error, back_url=_card_address(place, deliverable), back_words="To the gate")
+    if expected.isdecimal():
+        undo = gate_url(place.gate, place.release, "evidence-restore", deliverable=deliverable, number=int(expected))
+        messages.success(request, f"{thing.name} is removed.", extra_tags=f"Undo|post|{undo}")
+    else:
+        messages.success(request, f"{thing.name} is removed.")
+    if is_fragment(request):
+        page, card = _fresh(request, place, deliverable)
+        return _card(request, page, card, None)
+    return redirect(_card_address(place, deliverable))
+
+
+@login_required
+@require_POST
+def evidence_restore(
+    request: SignedInRequest, product: str, version: str, gate: str, deliverable: str, number: int
+) -> HttpResponse:
+    """Save an earlier version again, as the next one."""
+    place = the_gate(request.user, product, version, gate)
+    thing = the_deliverable(place, deliverable)
+    if not sees_drafts(product_permissions(request.user, place.release.product), is_admin=False):
+        error: DomainError = NotAllowed("no_contribute", f"You may not supply evidence for {place.release.product}.")
+        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    earlier = get_object_or_404(Evidence.objects.exclude(kind=EvidenceKind.REMOVED), deliverable=thing, version=number)
+    try:
+        saved = save_evidence(
+            deliverable_id=thing.pk, actor=request.user, kind=earlier.kind, text=earlier.text, url=earlier.url,
+            note=earlier.note, upload=_upload_of(earlier),
+        )  # fmt: skip
+    except DomainError as error:
+        return refusal(request, error, back_url=_card_address(place, deliverable), back_words="To the gate")
+    messages.success(request, f"{thing.name} is back, as version {saved.version}.")
+    return redirect(_card_address(place, deliverable))
+
+
+def _upload_of(evidence: Evidence) -> UploadedFile | None:
+    """A stored file as if it came from the person again."""
+    if evidence.kind != EvidenceKind.FILE:
+        return None
+    return UploadedFile(evidence.file.open("rb"), evidence.file_name, evidence.content_type, evidence.size)
+
+
+# --- Files --------------------------------------------------------------------------------------------------------
+
+
+@login_required
+@require_GET
+def evidence_file(
+    request: SignedInRequest, product: str, version: str, gate: str, deliverable: str, number: int
+) -> HttpResponseBase:
+    """One version's file, never shown by the browser itself: always a download, and only of the recorded bytes.
+
+    What a round has shown is there for all who see the product; a draft for those who gather evidence.
+    """
+    place = the_gate(request.user, product, version, gate)
+    thing = the_deliverable(place, deliverable)
+    permissions = product_permissions(request.user, place.release.product)
+    if not sees_drafts(permissions, is_administrator(request.user)):
+        rounds = Submission.objects.filter(gate=place.gate).order_by("-number").iterator(chunk_size=10)
+        if not any(number in submitted_versions([submission], thing.key) for submission in rounds):
+            raise PermissionDenied("No round has shown this version.")
+    found = get_object_or_404(Evidence, deliverable=thing, version=number, kind=EvidenceKind.FILE)
+    if not _is_whole(found):
+        error = Conflict(
+            "file_damaged",
+            f"{found.file_name} is not the file that was uploaded: its bytes do not have the recorded SHA-256. "
+            "Ask an administrator to bring it back from a backup.",
+        )
+        log.error("Evidence file of %s (id %s) is missing or damaged", found, found.pk)
+        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    response = FileResponse(found.file.open("rb"), as_attachment=True, filename=found.file_name)
+    # What it is was said by whoever uploaded it: the browser is told nothing it could act upon.
+    response.headers["Content-Type"] = "application/octet-stream"
+    response.headers["X-Content-Type-Options"] = "nosniff"
+    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
+    response.headers["Cache-Control"] = "private, no-store"
+    return response
+
+
+def _is_whole(evidence: Evidence) -> bool:
+    """Whether the stored bytes are those that were hashed at upload (25 MB take some 30 ms)."""
+    try:
+        if evidence.file.size != evidence.size:
+            return False
+        digest = hashlib.sha256()
+        with evidence.file.open("rb") as stored:
+            while chunk := stored.read(CHUNK):
+                digest.update(chunk)
+    except OSError:
+        return False
+    return digest.hexdigest() == evidence.sha256
