@@ -1,10 +1,12 @@
 """Fixtures of the whole suite. The cast of people and releases is in cast.py."""
 
 import importlib.util
+import os
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
+import hypothesis
 import pytest
 from django.conf import settings
 from django.db import connection
@@ -13,6 +15,10 @@ from pytest_django import Settings
 
 from gatekeeper.common.append_only import lift_guards, restore_guards
 from tests.processes import Process, start_worker
+
+# The same examples in every run, however slow the machine; HYPOTHESIS_PROFILE=default looks for new ones.
+hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
 
