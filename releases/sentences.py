@@ -100,6 +100,11 @@ SETTLED: Mapping[str, str] = {
 }
 
 
+def _role(f: Facts) -> str:
+    """The role's printed name; older events have its key alone."""
+    return f.get("role_name") or f.get("role").replace("-", " ").capitalize()
+
+
 def _activated(f: Facts) -> Sentence:
     first = f.data.get("gates") or []
     opening = (", ", B(f.names.get(first[0][0], first[0][0])), " is open") if first else ()
@@ -177,16 +182,14 @@ def _submitted(f: Facts) -> Sentence:
 
 def _decided(f: Facts) -> Sentence:
     verb = "declined" if f.get("verdict") == "decline" else "approved"
-    conditions = len(f.data.get("conditions") or ())
+    conditions = int(f.data.get("conditions") or 0)
     more = f", with {conditions} {'condition' if conditions == 1 else 'conditions'}" if conditions else ""
-    return Sentence(
-        (f"{verb} ", f.gate, " for ", B(f.get("role_name") or f.get("role")), more), f.get("comment"), "check"
-    )
+    return Sentence((f"{verb} ", f.gate, " for ", B(_role(f)), more), f.get("comment"), "check")
 
 
 def _gate_declined(f: Facts) -> Sentence:
     return Sentence(
-        (B(f.gate), f", round {f.get('round')}, was declined by ", B(f.get("role_name") or f.get("role"))),
+        (B(f.gate), f", round {f.get('round')}, was declined by ", B(_role(f))),
         f.get("comment"),
         "circle-x",
     )
@@ -253,7 +256,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     ),
     EventKind.DECISION_RECORDED: _decided,
     EventKind.DECISION_REVOKED: lambda f: Sentence(
-        ("took back the decision on ", f.gate, " for ", B(f.get("role_name") or f.get("role"))),
+        ("took back the decision on ", f.gate, " for ", B(_role(f))),
         f.get("reason"),
         "undo-2",
     ),
@@ -281,21 +284,19 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
         "flag",
     ),
     EventKind.CONDITION_CLOSED: lambda f: Sentence(
-        ("closed a condition of ", B(f.gate)), f.get("text"), "circle-check"
+        ("closed a condition of ", B(f.gate)), f.get("note"), "circle-check"
     ),
     EventKind.SEAT_CREATED: _seats,
     EventKind.WATCH_STARTED: lambda _f: Sentence(("began to watch",), icon="eye"),
     EventKind.WATCH_ENDED: lambda _f: Sentence(("stopped watching",), icon="eye-off"),
-    EventKind.STAKEHOLDER_ADDED: lambda f: Sentence(
-        ("added ", B(f.get("name") or "a person"), " as a stakeholder"), icon="users"
-    ),
-    EventKind.STAKEHOLDER_REMOVED: lambda f: Sentence(
-        ("removed ", B(f.get("name") or "a person"), " as a stakeholder"), icon="users"
-    ),
+    EventKind.STAKEHOLDER_ADDED: lambda f: Sentence(("added a stakeholder",), icon="users"),
+    EventKind.STAKEHOLDER_REMOVED: lambda f: Sentence(("took somebody off the stakeholders",), icon="users"),
 }
 
-# Told by another event of the same moment, so the short feed leaves them out; the full activity page has them all.
+# Told by another event of the same moment, so feeds leave them out; the full activity page has them all.
 TOLD_ELSEWHERE = (EventKind.GATE_DUE_CHANGED, EventKind.RELEASE_SLIPPED, EventKind.GATE_DECLINED)
+# A release's short feed leaves out the many steps of preparing evidence too.
+LEFT_OUT = (*TOLD_ELSEWHERE, EventKind.EVIDENCE_SAVED, EventKind.EVIDENCE_REMOVED)
 
 
 def sentence(event: Event, gate_names: Mapping[str, str]) -> Sentence:

@@ -21,7 +21,7 @@ from releases.actions.releases import offsets_of
 from releases.kinds import GateState, Health, ReleaseState
 from releases.models import Event, Gate, Release
 from releases.playbooks import parse_playbook
-from releases.sentences import TOLD_ELSEWHERE, Sentence, days_words, sentence
+from releases.sentences import LEFT_OUT, Sentence, days_words, sentence
 
 # Up to this many gates stand beside each other; more, and recorded history, are a table.
 MOST_STEPS = 8
@@ -348,7 +348,7 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
     names = {gate.key: gate.name for gate in gates}
     slips = list(slips_of(release)[: LATEST_SLIPS + 1])
     moves = list(moves_of(release)[: LATEST_MOVES + 1])
-    events = list(events_of(release).exclude(kind__in=TOLD_ELSEWHERE)[:LATEST_EVENTS])
+    events = list(events_of(release).exclude(kind__in=LEFT_OUT)[:LATEST_EVENTS])
     current_gate = next((gate for gate in gates if gate.key == release.current_gate), None)
     status = gate_status(release, current_gate, gates, today, user) if current_gate is not None else None
     has_open_slip = release.state == ReleaseState.ACTIVE and bool(release.open_slips)
@@ -386,7 +386,7 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
         current=current,
         delay=delay,
         chart=timeline.draw(lines, axis_today, width=760, left=206, label_chars=28),
-        chart_narrow=timeline.draw(lines, axis_today, width=340, left=116, label_chars=14),
+        chart_narrow=timeline.draw(lines, axis_today, width=340, left=134, label_chars=18),
         lines=lines,
         slips=ledger(slips[:LATEST_SLIPS], moves, by_id),
         has_more_slips=len(slips) > LATEST_SLIPS,

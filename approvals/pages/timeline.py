@@ -102,6 +102,13 @@ class Chart:
         return round(min(max((self.today_x or 0) - 21, self.left - 30), self.width - 42), 1)
 
     @property
+    def labelled_ticks(self) -> list[Tick]:
+        """The ticks whose words do not run into "Today"."""
+        if self.today_x is None:
+            return list(self.ticks)
+        return [tick for tick in self.ticks if abs(tick.x - self.today_text_x) > 24 + 3.2 * len(tick.label)]
+
+    @property
     def today_text_x(self) -> float:
         return self.today_box_x + 21
 
