@@ -1,8 +1,8 @@
 """The frame and its script in a real browser: keys, toasts, forms, fragments; axe and the policy find nothing."""
 
-import os
 import time
-from collections.abc import Iterator
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import pytest
@@ -12,17 +12,13 @@ from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.template import RequestContext, Template
-from django.test import Client
 from django.urls import include, path
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Page, expect
+
+from tests.browser.conftest import OpenPage
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-CHROMIUM = os.environ.get("CHROMIUM", "/usr/bin/chromium")
-FLAGS = (
-    "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
-    "--disable-component-update --disable-sync"
-)
 AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 PAGE = """{% extends "base.html" %}{% block content %}<h1>Trial</h1>
 <form method="post" action="/slow/" id="f">{% csrf_token %}<label for="t">Text</label>
@@ -72,19 +68,6 @@ urlpatterns = [
 ]
 
 
-@pytest.fixture(scope="module")
-def browser() -> Iterator[Browser]:
-    # playwright's own event loop makes Django think that the test is asynchronous
-    before = os.environ.get("DJANGO_ALLOW_ASYNC_UNSAFE")
-    os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"] = "1"
-    with sync_playwright() as driver:
-        chromium = driver.chromium.launch(executable_path=CHROMIUM, args=FLAGS.split())
-        yield chromium
-        chromium.close()
-    if before is None:
-        del os.environ["DJANGO_ALLOW_ASYNC_UNSAFE"]
-
-
 @pytest.fixture
 def person() -> Any:
     return get_user_model().objects.create(
@@ -93,57 +76,38 @@ def person() -> Any:
 
 
 @pytest.fixture
-def open_page(browser: Browser, live_server: Any, settings: Any, person: Any) -> Iterator[Any]:
-    """Opens an address in a window of some size and theme; what the console says is collected and must be nothing."""
+def open_trial(open_page: OpenPage, settings: Any, person: Any) -> Callable[..., Page]:
+    """Opens an address of this file's own few pages, for the person."""
     settings.ROOT_URLCONF = "tests.browser.test_frame"
     settings.SHELL_PROVIDERS = {}
-    client = Client()
-    client.force_login(person, "gatekeeper.accounts.backends.EmailOrUsernameBackend")
-    cookie = {"name": settings.SESSION_COOKIE_NAME, "value": client.session.session_key, "url": live_server.url}
     received.clear()
-    complaints: list[str] = []
-    windows = []
-
-    def open_one(address: str, width: int = 1440, scheme: str = "light", **options: Any) -> Page:
-        context = browser.new_context(viewport={"width": width, "height": 900}, color_scheme=scheme, **options)
-        context.add_cookies([cookie])
-        windows.append(context)
-        page = context.new_page()
-        page.on("console", lambda m: complaints.append(m.text) if "Content Security Policy" in m.text else None)
-        page.on("pageerror", lambda error: complaints.append(str(error)))
-        page.goto(live_server.url + address)
-        return page
-
-    yield open_one
-    for window in windows:
-        window.close()
-    assert complaints == []
+    return partial(open_page, person=person)
 
 
 @pytest.mark.parametrize("width", [1440, 390])
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_in_the_component_sheet(open_page: Any, width: int, scheme: str) -> None:
-    page = open_page("/components/", width, scheme, reduced_motion="reduce")
+def test_axe_finds_nothing_in_the_component_sheet(open_trial: Callable[..., Page], width: int, scheme: str) -> None:
+    page = open_trial("/components/", width, scheme, reduced_motion="reduce")
     found = Axe().run(page, options=AXE).response["violations"]
     assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 800, 1024])
-def test_nothing_scrolls_sideways(open_page: Any, width: int) -> None:
-    page = open_page("/components/", width)
+def test_nothing_scrolls_sideways(open_trial: Callable[..., Page], width: int) -> None:
+    page = open_trial("/components/", width)
     assert page.evaluate("document.documentElement.scrollWidth") <= width
 
 
-def test_a_choice_of_theme_goes_before_the_system(open_page: Any, person: Any) -> None:
+def test_a_choice_of_theme_goes_before_the_system(open_trial: Callable[..., Page], person: Any) -> None:
     ground = "getComputedStyle(document.body).backgroundColor"
-    assert open_page("/trial/", scheme="dark").evaluate(ground) == "rgb(14, 19, 26)"
+    assert open_trial("/trial/", scheme="dark").evaluate(ground) == "rgb(14, 19, 26)"
     person.theme = "light"
     person.save()
-    assert open_page("/trial/", scheme="dark").evaluate(ground) == "rgb(244, 246, 248)"
+    assert open_trial("/trial/", scheme="dark").evaluate(ground) == "rgb(244, 246, 248)"
 
 
-def test_keys_search_list_and_go(open_page: Any, live_server: Any) -> None:
-    page = open_page("/components/")
+def test_keys_search_list_and_go(open_trial: Callable[..., Page], live_server: Any) -> None:
+    page = open_trial("/components/")
     page.keyboard.press("/")
     expect(page.locator("[data-search]")).to_be_focused()
     page.keyboard.type("?")
@@ -163,18 +127,18 @@ def test_keys_search_list_and_go(open_page: Any, live_server: Any) -> None:
     page.wait_for_url(live_server.url + "/inbox/")
 
 
-def test_single_keys_can_be_turned_off(open_page: Any, person: Any) -> None:
+def test_single_keys_can_be_turned_off(open_trial: Callable[..., Page], person: Any) -> None:
     person.has_shortcuts = False
     person.save()
-    page = open_page("/trial/")
+    page = open_trial("/trial/")
     page.keyboard.press("?")
     page.keyboard.press("/")
     expect(page.locator("#shortcuts")).to_be_hidden()
     expect(page.locator("[data-search]")).not_to_be_focused()
 
 
-def test_a_form_is_sent_once_and_says_so(open_page: Any) -> None:
-    page = open_page("/trial/")
+def test_a_form_is_sent_once_and_says_so(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/")
     page.locator("#t").fill("once")
     # in one go, since the browser driver waits for the answer after a key that leaves the page
     words = page.evaluate(
@@ -192,8 +156,8 @@ def test_a_form_is_sent_once_and_says_so(open_page: Any) -> None:
     assert received.count("once") == 1
 
 
-def test_a_draft_saves_itself_on_leaving_the_field(open_page: Any) -> None:
-    page = open_page("/trial/")
+def test_a_draft_saves_itself_on_leaving_the_field(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/")
     page.locator("#t").fill("my draft")
     page.locator("#fix").focus()
     expect(page.locator("#saved")).to_have_text("Draft saved 09:28")
@@ -201,8 +165,8 @@ def test_a_draft_saves_itself_on_leaving_the_field(open_page: Any) -> None:
     assert page.locator("[name=version]").input_value() == "2"
 
 
-def test_a_toast_stays_while_someone_reads_and_an_error_stays_for_good(open_page: Any) -> None:
-    page = open_page("/trial/?say=1")
+def test_a_toast_stays_while_someone_reads_and_an_error_stays_for_good(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/?say=1")
     toast = page.locator(".gk-toast")
     expect(toast).to_contain_text("Draft removed")
     expect(toast.get_by_role("button", name="Undo")).to_be_visible()
@@ -212,8 +176,8 @@ def test_a_toast_stays_while_someone_reads_and_an_error_stays_for_good(open_page
     expect(page.locator("main [role=alert]")).to_be_visible()
 
 
-def test_the_focus_follows_a_fragment_and_the_token_goes_along(open_page: Any) -> None:
-    page = open_page("/trial/")
+def test_the_focus_follows_a_fragment_and_the_token_goes_along(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/")
     page.get_by_role("button", name="Load").click()
     expect(page.get_by_role("heading", name="What came")).to_be_focused()
     page.get_by_role("button", name="Send").click()
@@ -221,8 +185,8 @@ def test_the_focus_follows_a_fragment_and_the_token_goes_along(open_page: Any) -
     assert received == ["GET", "POST"]
 
 
-def test_a_failed_request_leaves_words_in_its_place(open_page: Any) -> None:
-    page = open_page("/trial/")
+def test_a_failed_request_leaves_words_in_its_place(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/")
     page.get_by_role("button", name="Lose").click()
     banner = page.locator("#place [role=alert]")
     expect(banner).to_contain_text("This is not here any more.")
@@ -232,8 +196,8 @@ def test_a_failed_request_leaves_words_in_its_place(open_page: Any) -> None:
     expect(banner).to_contain_text("No connection.")
 
 
-def test_one_click_fills_a_field_and_a_file_can_be_dropped(open_page: Any) -> None:
-    page = open_page("/trial/")
+def test_one_click_fills_a_field_and_a_file_can_be_dropped(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/trial/")
     page.get_by_role("button", name="Use").click()
     assert page.locator("#fix").input_value() == "27.3"
     dropped = page.evaluate_handle(
@@ -243,10 +207,10 @@ def test_one_click_fills_a_field_and_a_file_can_be_dropped(open_page: Any) -> No
     assert page.evaluate("document.getElementById('file').files[0].name") == "plan.pdf"
 
 
-def test_the_menu_and_a_dialog_work_without_the_script(open_page: Any) -> None:
-    page = open_page("/components/", 390, java_script_enabled=False)
+def test_the_menu_and_a_dialog_work_without_the_script(open_trial: Callable[..., Page]) -> None:
+    page = open_trial("/components/", 390, java_script_enabled=False)
     page.get_by_role("button", name="More", exact=True).last.click()
     expect(page.locator("#nav")).to_be_visible()
-    wide = open_page("/components/", java_script_enabled=False)
+    wide = open_trial("/components/", java_script_enabled=False)
     wide.locator("main").get_by_role("button", name="Withdraw round 2").first.click()
     expect(wide.get_by_role("dialog", name="Withdraw round 2?")).to_be_visible()
