@@ -203,7 +203,8 @@ def replay(
     correction of a typing error changes the plan in force without a ledger row. With an actual date, the plan in force
     on its eve is `current_on`, whatever the changes say, so that no figure depends on whether they were loaded; without
     one, changes may lead on from `current_on`. A gap between what is known is closed by a move whose day is not
-    recorded: it lies as late as it can without making a miss, for no miss is claimed that is not known.
+    recorded: it lies as late as it can without making a miss, for no miss is claimed that is not known. An empty plan
+    of a milestone that did not happen was dropped.
 
     Args:
         known_on: the day the milestone was first loaded.
@@ -226,10 +227,11 @@ def replay(
         last = change
     if typed is not None:
         plan.correct(typed)
-    if not plan.is_known:
+    if not plan.is_known or (current_on is None and actual_on is not None):
+        # It happened, so an empty plan was not dropped: nobody knows it.
         plan.start(current_on)
     elif plan.due_on != current_on and (actual_on is not None or current_on not in plan.seen):
-        if last is not None and not last.is_found and (current_on is not None or actual_on is not None):
+        if last is not None and not last.is_found and current_on is not None:
             eve = f"on the eve of {actual_on}" if actual_on else "in the releases file"
             plan.disagree(last, f"leads to {_words(plan.due_on)}, but the plan in force {eve} is {_words(current_on)}")
         plan.bridge(current_on, (actual_on - DAY) if actual_on else None)
@@ -263,7 +265,7 @@ class _Plan:
         self._known_on = known_on
 
     def start(self, due_on: date | None) -> None:
-        """The first date that is known; a beginning, not a move."""
+        """A date, or none, that is known from somewhere else than the date before it: no move."""
         self.due_on = due_on
         self.is_known = True
         self.seen.add(due_on)

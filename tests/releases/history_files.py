@@ -1,4 +1,4 @@
-"""What the tests of recorded history share: small CSV files, the stored state, the fixture's files."""
+"""What the tests of recorded history share: small CSV files, what is stored of them, the fixture's files."""
 
 import csv
 import io
@@ -7,8 +7,6 @@ from datetime import date
 from pathlib import Path
 from typing import Any
 
-from django.apps import apps
-
 from gatekeeper.common.clock import Clock, database_clock
 from releases.actions.history import Outcome, import_releases, import_schedule_changes
 from releases.importing import CHANGE_COLUMNS, RELEASE_COLUMNS, read_releases, read_schedule_changes
@@ -16,9 +14,6 @@ from releases.models import Gate, Release
 
 DATA = Path(__file__).parent.parent / "data"
 PRODUCTS = {"kubernetes": "Kubernetes", "python": "CPython"}
-STORED = (
-    "ProductLine", "Product", "Playbook", "Release", "Gate", "Slip", "DateMove", "Event", "Organisation",
-)  # fmt: skip
 
 
 def csv_bytes(columns: Sequence[str], rows: Iterable[Sequence[Any]]) -> bytes:
@@ -68,11 +63,6 @@ def load_changes(*rows: Sequence[Any], clock: Clock = database_clock) -> Outcome
     """Import a schedule changes file of some rows."""
     table = read_schedule_changes(io.BytesIO(csv_bytes(CHANGE_COLUMNS, rows)))
     return import_schedule_changes(table=table, clock=clock)
-
-
-def stored() -> dict[str, list[dict[str, Any]]]:
-    """Every row that an import could touch."""
-    return {name: list(apps.get_model("releases", name).objects.order_by("pk").values()) for name in STORED}
 
 
 def gate(key: str, release: str = "1.0", product: str = "Kernel") -> Gate:
