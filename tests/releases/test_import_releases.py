@@ -1,4 +1,4 @@
-"""Importing recorded releases: what is stored, that a second import changes nothing, and what a changed file changes."""
+"""Importing recorded releases: what is stored, that a second import changes nothing, what a changed file changes."""
 
 import io
 from datetime import UTC, date, datetime

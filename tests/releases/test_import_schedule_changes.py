@@ -143,10 +143,8 @@ def test_a_change_that_leads_past_the_plan_on_the_eve_is_named_and_the_figures_s
     load(*ROWS)
     before = slip_figures()
     outcome = load_changes(change("rc", "2020-01-20", "2020-02-15", "2020-02-10"))
-    assert outcome.notes == [
-        "line 2: Kernel 1.0 rc: leads to 2020-02-10,"
-        " but the plan in force on the eve of 2020-02-15 is 2020-02-15"
-    ]
+    plan = "the plan in force on the eve of 2020-02-15 is 2020-02-15"
+    assert outcome.notes == [f"line 2: Kernel 1.0 rc: leads to 2020-02-10, but {plan}"]
     assert gate("rc").due_on == d("2020-02-15")
     assert slip_figures() == before
 
