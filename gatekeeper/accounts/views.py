@@ -115,14 +115,20 @@ def _send_link(request: HttpRequest, email: str) -> tuple[int, str]:
         account = f"person {person.pk}" if person else f"name {email.casefold()}"
         throttle.count_try(throttle.LINK_FROM_ADDRESS, client_ip(request))
         throttle.count_try(throttle.LINK_TO_ACCOUNT, account)
-        # nobody's number is sent as well: the queue takes as long for it
-        send_link.apply_async(args=[person.pk if person else 0], expires=settings.PASSWORD_RESET_TIMEOUT)
     except throttle.TooManyTries as tries:
         return 429, too_many(tries)
-    except (DatabaseError, OperationalError, OSError):
+    # nobody's number is sent as well: the queue takes as long for it
+    return (200, "") if mail_link(person.pk if person else 0) else (503, NOT_SENT)
+
+
+def mail_link(person_id: int) -> bool:
+    """Hand a link to set a password to the queue; False when it does not answer. 0 is nobody."""
+    try:
+        send_link.apply_async(args=[person_id], expires=settings.PASSWORD_RESET_TIMEOUT)
+    except (OperationalError, OSError):
         logger.exception("A link to set a password could not be sent")
-        return 503, NOT_SENT
-    return 200, ""
+        return False
+    return True
 
 
 @require_GET

@@ -2,10 +2,30 @@
 
 from django.urls import path
 
-from gatekeeper.dashboard.views import portfolio, search
+from gatekeeper.dashboard.views import home, portfolio, profile, search, settings, setup
 
 urlpatterns = [
+    path("", home.home, name="home"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),
     path("portfolio/export.csv", portfolio.portfolio_export, name="portfolio-export"),
     path("search/", search.search, name="search"),
+    path("setup/", setup.setup, name="setup"),
+    path("setup/playbooks/", setup.setup_playbooks, name="setup-playbooks"),
+    path("settings/profile/", profile.profile, name="profile"),
+    path("settings/password/", profile.password, name="password"),
+    path("password-reset/<str:identity>/<str:token>/", profile.password_set, name="password-set"),
+    path("settings/organisation/", settings.organisation, name="settings-organisation"),
+    path("settings/people/", settings.people, name="settings-people"),
+    path("settings/people/new/", settings.person_new, name="settings-person-new"),
+    path("settings/people/<int:person>/", settings.person, name="settings-person"),
+    path("settings/people/<int:person>/groups/", settings.person_join, name="settings-person-join"),
+    path("settings/people/<int:person>/link/", settings.person_link, name="settings-person-link"),
+    path("settings/people/<int:person>/deactivate/", settings.person_deactivate, name="settings-person-deactivate"),
+    path("settings/people/<int:person>/reactivate/", settings.person_reactivate, name="settings-person-reactivate"),
+    path("settings/groups/", settings.groups, name="settings-groups"),
+    path("settings/groups/<int:group>/", settings.group, name="settings-group"),
+    path("settings/groups/<int:group>/leave/<int:person>/", settings.group_leave, name="settings-group-leave"),
+    path("settings/lines/", settings.lines, name="settings-lines"),
+    path("settings/new-line/", settings.line, name="settings-line-new"),
+    path("settings/lines/<slug:line>/", settings.line, name="settings-line"),
 ]

@@ -1,5 +1,6 @@
 """Words that several pages share."""
 
+from collections.abc import Sequence
 from datetime import timedelta
 
 
@@ -16,3 +17,10 @@ def span_words(span: timedelta) -> tuple[str, str]:
 def counted(number: int, one: str, many: str = "") -> str:
     """1 release, 2 releases."""
     return f"{number} {one if number == 1 else many or f'{one}s'}"
+
+
+def listed(words: Sequence[str], last: str = "and") -> str:
+    """A, B and C."""
+    if len(words) < 2:
+        return "".join(words)
+    return f"{', '.join(words[:-1])} {last} {words[-1]}"

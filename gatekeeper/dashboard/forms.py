@@ -1,0 +1,227 @@
+"""Forms of first steps, profile and settings. Their fields bear the names that the actions use."""
+
+from collections.abc import Mapping, Sequence
+from typing import Any, ClassVar
+from zoneinfo import available_timezones
+
+from django import forms
+from django.contrib.auth.models import Group
+from django.utils.text import slugify
+
+from approvals.forms.people import PersonField
+from gatekeeper.accounts.models import Theme, User
+from releases.models import ProductLine
+from releases.permissions import GLOBAL_PERMISSIONS
+
+REGIONS = ("Africa", "America", "Antarctica", "Arctic", "Asia", "Atlantic", "Australia", "Europe", "Indian", "Pacific")
+PASSWORD_HINT = "At least 12 characters. Several words are easy to remember."  # noqa: S105
+PERMISSION_WORDS = {
+    "releases.administer": "Administrator\nPeople, groups, product lines, playbooks and seats; no vote, no evidence",
+    "releases.view_portfolio": "Sees the whole portfolio\nRestricted products too",
+    "releases.add_product": "May add products\nAnd manages the products added",
+}
+assert set(PERMISSION_WORDS) == set(GLOBAL_PERMISSIONS)
+
+
+def new_password_field(label: str = "Password") -> forms.CharField:
+    """A password that somebody chooses now."""
+    return forms.CharField(
+        label=label,
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "new-password"}),
+        help_text=PASSWORD_HINT,
+    )
+
+
+def name_field() -> forms.CharField:
+    return forms.CharField(label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+
+
+def email_field() -> forms.EmailField:
+    return forms.EmailField(
+        label="E-mail",
+        max_length=254,
+        widget=forms.EmailInput(attrs={"autocomplete": "email"}),
+        error_messages={"invalid": "Give a whole address such as name@example.org."},
+    )
+
+
+def zone_choices() -> list[tuple[str, str]]:
+    """The organisation's zone, UTC, then the zones that are named after places."""
+    places = sorted(zone for zone in available_timezones() if zone.split("/")[0] in REGIONS and "/" in zone)
+    return [("", "As the organisation"), ("UTC", "UTC"), *((zone, zone.replace("_", " ")) for zone in places)]
+
+
+class FirstUserForm(forms.Form):
+    """First steps: the organisation, and the person who administers it."""
+
+    organisation = forms.CharField(
+        label="Organisation", max_length=120, widget=forms.TextInput(attrs={"autofocus": True})
+    )
+    full_name = name_field()
+    email = email_field()
+    username = forms.CharField(
+        label="User name",
+        max_length=150,
+        widget=forms.TextInput(attrs={"autocomplete": "username", "autocapitalize": "none", "spellcheck": "false"}),
+        help_text="You sign in with it or with your e-mail.",
+    )
+    password = new_password_field()
+
+
+class ProfileForm(forms.Form):
+    """What a person says about themselves, and how pages look to them."""
+
+    full_name = name_field()
+    title = forms.CharField(
+        label="Role title", max_length=120, required=False, help_text="Printed beside your decisions."
+    )
+    email = email_field()
+    current_password = forms.CharField(
+        label="Your password",
+        required=False,
+        strip=False,
+        max_length=1000,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+        help_text="Needed only to change the e-mail.",
+    )
+    theme = forms.ChoiceField(label="Appearance", choices=Theme.choices, required=False, widget=forms.RadioSelect)
+    time_zone = forms.ChoiceField(
+        label="Time zone", choices=zone_choices, required=False,
+        help_text="For points in time. Due days stay in the organisation's zone.",
+    )  # fmt: skip
+    wants_email = forms.BooleanField(label="Send me notices by e-mail too", required=False)
+    has_shortcuts = forms.BooleanField(
+        label="Single-key shortcuts", required=False, help_text="Such as j, k and / . The list opens with ?"
+    )
+
+
+class PasswordForm(forms.Form):
+    """A new password of one's own."""
+
+    current_password = forms.CharField(
+        label="Current password",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password"}),
+    )
+    password = new_password_field("New password")
+
+
+class NewPasswordForm(forms.Form):
+    """A new password after following the link of a mail."""
+
+    password = new_password_field("New password")
+
+
+class OrganisationForm(forms.Form):
+    """The organisation's name."""
+
+    name = forms.CharField(max_length=120, help_text="Shown where people sign in, and in mails.")
+
+
+class PersonForm(forms.Form):
+    """A new person."""
+
+    full_name = name_field()
+    title = forms.CharField(label="Role title", max_length=120, required=False, help_text="Printed beside decisions.")
+    email = email_field()
+    username = forms.CharField(
+        label="User name", max_length=150, help_text="Cannot be changed later. Letters, digits and @ . + - _"
+    )
+    groups = forms.ModelMultipleChoiceField(
+        Group.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    permissions = forms.MultipleChoiceField(
+        label="May also", choices=list(PERMISSION_WORDS.items()), required=False, widget=forms.CheckboxSelectMultiple
+    )
+    invite = forms.BooleanField(
+        label="Send a link to set the password", required=False, initial=True,
+        help_text="Without it the person uses \"Forgot it?\" on the sign-in page.",
+    )  # fmt: skip
+
+
+class PersonChangeForm(forms.Form):
+    """What an administrator may change of a person."""
+
+    full_name = name_field()
+    title = forms.CharField(label="Role title", max_length=120, required=False, help_text="Printed beside decisions.")
+    email = email_field()
+
+
+class GroupForm(forms.Form):
+    """A new group."""
+
+    name = forms.CharField(max_length=150, help_text="Such as “Engineering approvers”. It cannot be changed later.")
+
+
+class JoinForm(forms.Form):
+    """A group for a person."""
+
+    group = forms.ModelChoiceField(Group.objects.none(), empty_label="Choose a group")
+
+    def __init__(self, *args: Any, person: User, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        group = self.fields["group"]
+        assert isinstance(group, forms.ModelChoiceField)
+        group.queryset = Group.objects.exclude(user=person).order_by("name")
+
+
+class MemberForm(forms.Form):
+    """A person for a group."""
+
+    person = PersonField(label="Person", help_text="Type a name and choose a suggestion.")
+
+
+class LineForm(forms.Form):
+    """A product line, and which group decides for each function unless a product says otherwise."""
+
+    problem_fields: ClassVar[dict[str, str]] = {"slug": "name"}
+
+    name = forms.CharField(max_length=120)
+    description = forms.CharField(
+        required=False, max_length=2000, widget=forms.Textarea(attrs={"rows": 2}), help_text="One sentence."
+    )
+
+    def __init__(
+        self,
+        *args: Any,
+        functions: Mapping[str, str],
+        groups: Sequence[tuple[int, str]],
+        held: Mapping[str, int],
+        is_new: bool,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(*args, **kwargs)
+        self.functions = functions
+        self.is_new = is_new
+        for function, name in functions.items():
+            # a seat that was given can be given to another group; the action takes none back
+            choices = [*([] if function in held else [("", "Nobody yet")]), *groups]
+            self.fields[self.field_of(function)] = forms.ChoiceField(
+                label=name, choices=choices, required=False, initial=held.get(function, "")
+            )
+
+    @staticmethod
+    def field_of(function: str) -> str:
+        return f"seat-{function}"
+
+    @property
+    def seat_fields(self) -> list[forms.BoundField]:
+        return [self[self.field_of(function)] for function in self.functions]
+
+    def clean_name(self) -> str:
+        """A new line must not take the address of another: the action would change that one."""
+        name: str = self.cleaned_data["name"].strip()
+        if self.is_new and ProductLine.objects.filter(slug=slugify(name)[:64]).exists():
+            raise forms.ValidationError(f"There is a product line called {name} already, or nearly so.", "exists")
+        return name
+
+    def chosen(self) -> dict[str, int]:
+        """Group ids by function, where one was chosen."""
+        return {
+            function: int(value)
+            for function in self.functions
+            if (value := self.cleaned_data.get(self.field_of(function)))
+        }

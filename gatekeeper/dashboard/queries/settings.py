@@ -1,0 +1,80 @@
+"""What the settings pages fetch."""
+
+from collections.abc import Iterable
+from typing import Any
+
+from django.conf import settings
+from django.contrib.auth.models import Group
+from django.db.models import Count, Max, Q, QuerySet
+
+from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission
+from gatekeeper.accounts.models import User
+from releases.kinds import PlaybookKind
+from releases.models import Playbook, ProductLine
+from releases.permissions import GLOBAL_PERMISSIONS
+
+MOST_SEATS = 50
+
+
+def people(text: str, show: str) -> QuerySet[User]:
+    """People by name; `show` is active, inactive or all."""
+    found = User.objects.prefetch_related("groups").order_by("full_name", "username")
+    if show != "all":
+        found = found.filter(is_active=show != "inactive")
+    if text:
+        found = found.filter(Q(full_name__icontains=text) | Q(username__icontains=text) | Q(email__icontains=text))
+    return found
+
+
+def administrators(among: Iterable[User]) -> set[int]:
+    """Which of some people administer."""
+    names = User.objects.with_perm("releases.administer", backend=settings.AUTHENTICATION_BACKENDS[0])
+    return set(names.filter(pk__in=[person.pk for person in among]).values_list("pk", flat=True))
+
+
+def global_permissions(person: User) -> list[str]:
+    """The global permissions that a person holds."""
+    return [name for name in GLOBAL_PERMISSIONS if person.has_perm(name)]
+
+
+def seats_of(person: User) -> list[ApproverRole]:
+    """The first seats of a person, also through groups."""
+    held = ApproverRole.objects.all().held_by(person).select_related("product")
+    return list(held.order_by("product__name", "gate_key", "name")[: MOST_SEATS + 1])
+
+
+def groups(text: str) -> QuerySet[Any]:
+    """Groups with how many active people are in them and for how many lines they are the default."""
+    found = Group.objects.annotate(
+        members=Count("user", filter=Q(user__is_active=True), distinct=True),
+        lines=Count("default_seats", distinct=True),
+    ).order_by("name")
+    return found.filter(name__icontains=text) if text else found
+
+
+def seats_held(found: Iterable[Group]) -> dict[int, int]:
+    """How many seats some groups hold."""
+    return dict(
+        ApproverRoleGroupObjectPermission.objects.filter(group__in=[group.pk for group in found])
+        .values_list("group")
+        .annotate(count=Count("content_object", distinct=True))
+        .order_by()
+    )
+
+
+def lines() -> QuerySet[Any]:
+    """Product lines with their counts."""
+    return ProductLine.objects.annotate(
+        product_count=Count("products", distinct=True), seat_count=Count("default_seats", distinct=True)
+    ).order_by("name")
+
+
+def functions() -> dict[str, str]:
+    """Every approver function of the newest playbooks, key to name, in the order in which they first decide."""
+    newest = Playbook.objects.filter(kind=PlaybookKind.GATES).values("slug").annotate(newest=Max("pk")).values("newest")
+    names: dict[str, str] = {}
+    for playbook in Playbook.objects.filter(pk__in=newest).order_by("slug"):
+        for gate in playbook.definition["gates"]:
+            for role in gate["roles"]:
+                names.setdefault(role["key"], role["name"])
+    return names
