@@ -13,7 +13,16 @@ from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
 from releases import events
 from releases.actions.releases import require_text
 from releases.kinds import EventKind
-from releases.models import SLUG, DefaultSeat, Organisation, Playbook, Product, ProductLine
+from releases.models import (
+    SLUG,
+    DefaultSeat,
+    Organisation,
+    Playbook,
+    Product,
+    ProductGroupObjectPermission,
+    ProductLine,
+    ProductUserObjectPermission,
+)
 from releases.permissions import (
     PRODUCT_PERMISSIONS,
     is_administrator,
@@ -182,9 +191,12 @@ def _may_grant_on_product(actor: User, product: Product, codename: str, holder: 
 def grant_product_permission(
     *, product: Product, codename: str, holder: User | Group, actor: User | None, clock: Clock = database_clock
 ) -> None:
-    """Give a person or group a permission on a product. `actor` None is set-up by a command."""
+    """Give a person or group a permission on a product; giving it twice changes nothing. `actor` None is a command."""
     if actor is not None:
         _may_grant_on_product(actor, product, codename, holder)
+    events.lock_organisation()
+    if _holds(product, codename, holder):
+        return
     assign_perm(f"releases.{codename}", holder, product)
     _record_grant(EventKind.GRANT_GIVEN, product, codename, holder, actor, clock)
 
@@ -193,13 +205,28 @@ def grant_product_permission(
 def revoke_product_permission(
     *, product: Product, codename: str, holder: User | Group, actor: User, clock: Clock = database_clock
 ) -> None:
-    """Take a permission on a product back."""
+    """Take a permission on a product back.
+
+    Raises:
+        Conflict: the owner's own management. Refused: the holder does not have it.
+    """
     if not is_administrator(actor):
         _may_grant_on_product(actor, product, codename, holder)
     if codename == "manage_product" and isinstance(holder, User) and product.owner_id == holder.pk:
         raise Conflict("owner_manages", f"{holder} owns {product}: choose another owner first.")
+    events.lock_organisation()
+    if not _holds(product, codename, holder):
+        raise Refused.for_field("holder", "not_holder", f"{holder} does not hold this permission directly.")
     remove_perm(f"releases.{codename}", holder, product)
     _record_grant(EventKind.GRANT_REVOKED, product, codename, holder, actor, clock)
+
+
+def _holds(product: Product, codename: str, holder: User | Group) -> bool:
+    if isinstance(holder, User):
+        held = ProductUserObjectPermission.objects.filter(user=holder)
+        return held.filter(content_object=product, permission__codename=codename).exists()
+    groups = ProductGroupObjectPermission.objects.filter(group=holder)
+    return groups.filter(content_object=product, permission__codename=codename).exists()
 
 
 def _record_grant(
