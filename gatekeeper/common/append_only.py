@@ -22,10 +22,14 @@ $$ LANGUAGE plpgsql
 
 @dataclass(frozen=True)
 class AppendOnly:
-    """A model whose rows stay as written; only the columns in `may_change` may be updated."""
+    """A model whose rows stay as written; only the columns in `may_change` may be updated.
+
+    Rows for which `unless` holds are free: they can be worked out again from rows that are not.
+    """
 
     model: str
     may_change: frozenset[str] = frozenset()
+    unless: str = "FALSE"
 
 
 GUARDED = (
@@ -33,7 +37,7 @@ GUARDED = (
     AppendOnly("releases.EventPosition"),
     AppendOnly("releases.Checkpoint"),
     AppendOnly("releases.Playbook"),
-    AppendOnly("releases.DateMove"),
+    AppendOnly("releases.DateMove", unless="OLD.kind = 'recorded'"),
     AppendOnly("approvals.Evidence", frozenset({"is_latest"})),
     AppendOnly("approvals.Submission", frozenset({"state", "ended_at"})),
     AppendOnly("approvals.Decision"),
@@ -42,11 +46,11 @@ GUARDED = (
 )
 
 
-def _triggers(table: str, columns: Iterable[str]) -> dict[str, str]:
+def _triggers(table: str, columns: Iterable[str], unless: str) -> dict[str, str]:
     """Trigger name → what it stops. Updates of the columns that may change pass."""
     listed = ", ".join(f'"{column}"' for column in columns)
     return {
-        "gatekeeper_no_change": f"BEFORE UPDATE OF {listed} OR DELETE ON {table} FOR EACH ROW",
+        "gatekeeper_no_change": f"BEFORE UPDATE OF {listed} OR DELETE ON {table} FOR EACH ROW WHEN (NOT ({unless}))",
         "gatekeeper_no_truncate": f"BEFORE TRUNCATE ON {table} FOR EACH STATEMENT",
     }
 
@@ -58,7 +62,7 @@ def _guarded_tables(app_label: str | None = None) -> Iterable[tuple[str, dict[st
             continue
         columns = [f.column for f in model._meta.concrete_fields if f.name not in guarded.may_change]
         table = f'"{model._meta.db_table}"'
-        yield model._meta.db_table, _triggers(table, columns)
+        yield model._meta.db_table, _triggers(table, columns, guarded.unless)
 
 
 def create_guards(app_label: str, using: str = "default") -> None:

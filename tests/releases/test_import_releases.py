@@ -14,7 +14,7 @@ from releases.importing import RELEASE_COLUMNS, read_releases
 from releases.kinds import EventKind, GateState, MoveKind, PlaybookKind, ReleaseState
 from releases.models import DateMove, Event, Gate, Organisation, Playbook, Product, ProductLine, Release, Slip
 from releases.rules import cells
-from tests.cast import Cast, active_release, event_kinds, nothing_changes
+from tests.cast import SMALL_PLAYBOOK, Cast, active_release, event_kinds, make_playbook, nothing_changes
 from tests.releases.history_files import (
     DATA,
     csv_bytes,
@@ -218,8 +218,8 @@ def test_a_version_of_a_running_release_is_refused_by_line(cast: Cast) -> None:
     assert [(f.field, f.code) for f in refused.value.fields] == [("line 3", "version_taken")]
 
 
-def test_a_playbook_of_gates_with_the_same_short_name_is_left_alone(cast: Cast) -> None:
-    Playbook.objects.filter(pk=cast.playbook.pk).update(slug="kernel-milestones")
+def test_a_playbook_of_gates_with_the_same_short_name_is_left_alone() -> None:
+    make_playbook(SMALL_PLAYBOOK | {"slug": "kernel-milestones"})
     load(*ROWS)
     assert kernel().playbook.slug == "kernel-milestones-2"
 

@@ -5,14 +5,16 @@ from pathlib import Path
 
 import pytest
 from django.core.management import call_command
+from django.db import DatabaseError, transaction
 
 from gatekeeper.common.clock import fixed_clock
 from gatekeeper.common.errors import Refused
+from releases.actions.replan import replan_release
 from releases.importing import CHANGE_COLUMNS
 from releases.kinds import EventKind
 from releases.models import DateMove, Event, Gate, Slip
 from releases.reports import slip_figures
-from tests.cast import Cast, active_release, event_kinds, nothing_changes
+from tests.cast import Cast, active_release, at, day, event_kinds, nothing_changes
 from tests.releases.history_files import (
     DATA,
     PRODUCTS,
@@ -155,6 +157,19 @@ def test_a_running_release_has_no_schedule_changes_from_files(cast: Cast) -> Non
     with nothing_changes(), pytest.raises(Refused) as refused:
         load_changes(row)
     assert [(f.field, f.code) for f in refused.value.fields] == [("line 2", "unknown_release")]
+
+
+@pytest.mark.postgres
+def test_the_ledger_of_running_releases_stays_append_only(cast: Cast) -> None:
+    """Rows of recorded history follow from facts in the log and may be worked out again; others may not."""
+    release = active_release(cast, "2.0")
+    dates = {"market-opportunity": day(40)}
+    replan_release(release_id=release.pk, actor=cast.pm, dates=dates, reason="Trade fair moved", clock=at(1))
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        DateMove.objects.filter(release=release).delete()
+    with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+        DateMove.objects.filter(release=release).update(reason="")
+    assert DateMove.objects.filter(release=release).exists()
 
 
 def test_loading_changes_twice_changes_nothing() -> None:
