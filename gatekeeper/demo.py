@@ -18,6 +18,7 @@ from gatekeeper.common.calendars import add_months, day_of, organisation_zone
 from gatekeeper.common.clock import Clock, database_clock, fixed_clock
 from gatekeeper.demo_signins import CAST, PASSWORD
 from gatekeeper.demo_texts import evidence_for, link_for
+from notifications.actions import add_stakeholder, watch
 from releases.actions import products
 from releases.actions import releases as release_actions
 from releases.actions.replan import replan_release
@@ -125,6 +126,25 @@ STORIES = (
     Story("signal-stream", "2.1", "Filters at the edge", 1, 14, "open"),
 )
 
+WATCHED = (
+    ("maya", "assist-console", "26.4"),
+    ("maya", "assist-console", "27.1"),
+    ("maya", "flow-desk", "12.2"),
+    ("helen", "assist-console", "27.1"),
+    ("helen", "assist-mobile", "5.3"),
+    ("erik", "insight-lake", "2026.4"),
+    ("sam", "assist-console", "26.4"),
+)
+SUMMARIES = {
+    "market-opportunity": "Three renewals hang on this; the metrics are what we will be held to.",
+    "use-case-definition": "Use case 1 is new since the interviews; 2 and 3 are as before.",
+    "functional-usability-reqs": "22 Must requirements, each with its test. One usability finding is open.",
+    "engineering-timeline": "Four increments; please look at the capacity first.",
+    "functional-completeness": "All Musts accepted, no severity 1 defect, the trend is falling.",
+    "release-readiness": "Rollback took 11 minutes; 41 of 44 people are trained.",
+    "six-month-assessment": "Weekly use is 3 points under the claim; two lessons recorded.",
+}
+
 Progress = Callable[[str], None]
 
 
@@ -150,6 +170,17 @@ class Demo:
         for number, story in enumerate(STORIES, start=1):
             self.progress(f"[{number}/{len(STORIES)}] {self.products[story.product].name} {story.version}")
             self._tell(story, number)
+        self._watch()
+
+    def _watch(self) -> None:
+        """Who follows what, since yesterday."""
+        clock = self.at(self.today - timedelta(days=1), 18)
+        for username, product, version in WATCHED:
+            release = Release.objects.get(product=self.products[product], version=version)
+            watch(of=release, actor=self.people[username], clock=clock)
+        add_stakeholder(
+            of=self.products["assist-console"], person=self.people["owen"], actor=self.people["maya"], clock=clock
+        )
 
     def _set_up(self) -> None:
         begin = self.at(self.today - timedelta(days=760))
@@ -212,6 +243,7 @@ class Demo:
         spec = parse_playbook(playbook.definition)
         offsets = [gate.offset_days for gate in spec.gates]
         slipped = sum(story.late.values())
+        due_in = self._due_in(story)
         if story.end == "draft":
             release_actions.create_release(
                 product=product, version=story.version, name=story.theme, playbook=playbook, actor=pm,
@@ -221,12 +253,12 @@ class Demo:
         if story.gate >= 7:
             # The assessment is due six months after the release, so the release lies that far back.
             back = 420 if story.end == "closed" else 0
-            released = add_months(self.today + timedelta(days=story.due_in), -6) - timedelta(days=back)
+            released = add_months(self.today + timedelta(days=due_in), -6) - timedelta(days=back)
             target = released - timedelta(days=slipped)
         else:
             offset = offsets[story.gate - 1]
             assert offset is not None
-            target = self.today + timedelta(days=story.due_in - offset - slipped - story.pushed)
+            target = self.today + timedelta(days=due_in - offset - slipped - story.pushed)
             released = target
         begun = min(target - timedelta(days=180 + 12 + number % 5), self.today - timedelta(days=3))
         release = release_actions.create_release(
@@ -319,6 +351,13 @@ class Demo:
                 reason="Waits for the partner contract.", clock=self.at(self.today - timedelta(days=12), 15),
             )  # fmt: skip
 
+    def _due_in(self, story: Story) -> int:
+        """The story's due day, moved off a weekend: nobody plans for a Sunday."""
+        day = self.today + timedelta(days=story.due_in)
+        while day.weekday() > 4:
+            day += timedelta(days=-1 if story.due_in < 0 else 1)
+        return (day - self.today).days
+
     # --- Steps of a gate --------------------------------------------------------------------------------------
 
     def _workday(self, day: date) -> date:
@@ -354,8 +393,7 @@ class Demo:
 
     def _submit(self, gate: Gate, pm: User, day: date, hour: int) -> None:
         rounds.submit_evidence(
-            gate_id=gate.pk, actor=pm, clock=self.at(day, hour, 10),
-            summary="Please look at the first item; the rest is as discussed.",
+            gate_id=gate.pk, actor=pm, clock=self.at(day, hour, 10), summary=SUMMARIES[gate.key],
         )  # fmt: skip
 
     def _decline(self, gate: Gate, pm: User, day: date) -> None:

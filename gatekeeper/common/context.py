@@ -52,8 +52,6 @@ ITEMS = (
     NavItem("inbox", "Waiting for you", "/inbox/", "inbox", short="Waiting", go="i"),
     NavItem("portfolio", "Portfolio", "/portfolio/", "layout-dashboard", short="Portfolio", go="p"),
     NavItem("products", "Products", "/products/", "package", ("/products/", "/releases/")),
-    NavItem("requirements", "Requirements", "/requirements/", "list-checks"),
-    NavItem("objectives", "Objectives", "/objectives/", "target"),
     NavItem("notifications", "Notifications", "/notifications/", "bell"),
 )
 ADMIN_ITEMS = (
