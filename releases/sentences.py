@@ -208,6 +208,15 @@ def _corrected(f: Facts) -> Sentence:
     )
 
 
+def _imported(f: Facts) -> Sentence:
+    if f.get("what") == "schedule_changes":
+        count = len(f.data.get("changes") or ())
+        words = f"{count} schedule {'change was' if count == 1 else 'changes were'} loaded"
+    else:
+        words = "The release was loaded from recorded history"
+    return Sentence((words,), icon="history")
+
+
 def _recorded(f: Facts) -> Sentence:
     actual = f.data.get("decided_on") or f.data.get("actual_on") or f.data.get("actual")
     when = (" happened on ", B(day_words(actual))) if actual else (" was recorded",)
@@ -244,7 +253,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.RELEASE_REBASELINED: lambda f: Sentence(
         ("set a new baseline, ", B(f.day("baseline_on"))), f.get("reason"), "flag"
     ),
-    EventKind.RELEASE_IMPORTED: lambda _f: Sentence(("The release was loaded from recorded history",), icon="history"),
+    EventKind.RELEASE_IMPORTED: _imported,
     EventKind.GATE_OPENED: lambda f: Sentence((B(f.gate), " is open, due ", B(f.day("due_on"))), icon="play"),
     EventKind.GATE_MISSED: _missed,
     EventKind.GATE_DUE_CHANGED: _due_changed,
