@@ -40,7 +40,7 @@ def _code(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: 
 
 def _table_open(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
     """A wide table scrolls by itself instead of moving the page; for that it has to take the focus."""
-    return '<div class="scroll" tabindex="0" role="group" aria-label="Table"><table>'
+    return '<div class="boxed" tabindex="0" role="group" aria-label="Table"><table>'
 
 
 def _table_close(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:

@@ -20,6 +20,8 @@ CONTEXT_WORDS = 6
 # Less alike than this, two paragraphs are an old and a new one rather than one that was edited.
 LEAST_ALIKE = 0.4
 
+_RULE = re.compile(r"[\s|:*_=-]*")
+_HEADING = re.compile(r"^#{1,6}\s+")
 _TOKEN = re.compile(r"\S+|\s+")
 
 
@@ -100,7 +102,17 @@ def _lines(item: Item) -> list[str]:
     body = {EvidenceKind.TEXT: item.text, EvidenceKind.LINK: item.url, EvidenceKind.FILE: item.file_name}.get(
         EvidenceKind(item.kind), ""
     )
-    return [line.strip() for line in f"{body}\n{item.note}".splitlines() if line.strip()]
+    return [words for line in f"{body}\n{item.note}".splitlines() if (words := _plain(line))]
+
+
+def _plain(line: str) -> str:
+    """A line of markdown as it reads: no heading marks, table rows as words, ruled lines as nothing."""
+    words = line.strip()
+    if _RULE.fullmatch(words):
+        return ""
+    if words.startswith("|") and words.endswith("|") and len(words) > 1:
+        return " · ".join(cell.strip() for cell in words[1:-1].split("|"))
+    return _HEADING.sub("", words)
 
 
 def compare_texts(old: Sequence[str], new: Sequence[str]) -> list[Hunk]:

@@ -23,6 +23,7 @@ from releases import rules as release_rules
 from releases.kinds import GateState, ReleaseState
 from releases.models import DateMove, Gate, Release, Slip
 from releases.permissions import is_administrator, product_permissions
+from releases.playbooks import DISCIPLINES
 
 ROUNDS_SHOWN = 8
 PEOPLE_SHOWN = 6
@@ -62,6 +63,11 @@ NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight",
 ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
 
 
+def key_words(key: str) -> str:
+    """A playbook's key as words: `product-marketing` is Product marketing, `ceo` CEO."""
+    return key.upper() if len(key) <= 3 else key.replace("-", " ").capitalize()
+
+
 def number_word(number: int) -> str:
     return NUMBERS[number] if number < len(NUMBERS) else str(number)
 
@@ -92,11 +98,11 @@ class DecisionLine:
             return "Revoked"
         if self.decision.verdict == Verdict.DECLINE:
             return "Declined"
-        return "Approved with conditions" if self.conditions else "Approved"
+        return "Approved"
 
     @property
     def tone(self) -> str:
-        return {"Declined": "dec", "Approved": "ok", "Approved with conditions": "ok"}.get(self.words, "none")
+        return {"Declined": "dec", "Approved": "ok"}.get(self.words, "none")
 
 
 @dataclass(frozen=True)
@@ -192,6 +198,11 @@ class Card:
 
     deliverable: Deliverable
     item: Item | None
+
+    @property
+    def owners(self) -> str:
+        """The disciplines that supply it."""
+        return joined([DISCIPLINES.get(code, code) for code in self.deliverable.disciplines])
 
     @property
     def anchor(self) -> str:
@@ -333,6 +344,11 @@ class GatePage:
         return self.status.may("waive")
 
     @property
+    def informed(self) -> str:
+        """Who is told without a vote, in words."""
+        return ", ".join(key_words(key) for key in self.gate.informed)
+
+    @property
     def all_roles_words(self) -> str:
         count = len(self.status.roles)
         return {0: "", 1: "one role", 2: "both roles"}.get(count, f"all {number_word(count)} roles")
@@ -377,6 +393,15 @@ class GatePage:
         return sum(card.is_ready for card in self.cards)
 
     @property
+    def is_unchanged(self) -> bool:
+        """The evidence is still that of the round before: submitting it again is possible, and worth a second look."""
+        if self.round is None:
+            return False
+        items = [card.item for card in self.cards if card.item is not None]
+        frozen = {(row["deliverable"], row["version"]) for row in self.round.frozen["evidence"]}
+        return {(item.key, item.version) for item in items} == frozen
+
+    @property
     def may_edit(self) -> bool:
         return self.status.may("edit_evidence")
 
@@ -407,9 +432,9 @@ class GatePage:
         code, subject = blocker.code, blocker.subject
         if code == BlockerCode.DELIVERABLE_MISSING:
             thing = next(d for d in self.facts.deliverables if d.key == subject)
-            if self.sees_drafts:
+            if self.may_edit:
                 return BlockerLine("none", f"Add {thing.name}", "Required by the playbook", f"#d-{subject}")
-            return BlockerLine("none", f"{thing.name} is missing", "Required by the playbook", "")
+            return BlockerLine("none", f"Missing: {thing.name}", "Required by the playbook", "")
         if code == BlockerCode.QUORUM_UNREACHABLE:
             name = next((r.name for r in self.status.roles if r.key == subject), subject)
             return BlockerLine("dec", f"{name} cannot reach its quorum", blocker.message, "#roles")
@@ -435,7 +460,7 @@ class GatePage:
             return BlockerLine(
                 "none", f"{self.gate.name} has not begun", "It opens when the gate before it is passed", ""
             )
-        icon = "prep" if code == BlockerCode.NOT_SUBMITTED else "none"
+        icon = {BlockerCode.NOT_SUBMITTED: "prep", BlockerCode.RELEASE_NOT_ACTIVE: "na"}.get(code, "none")
         return BlockerLine(icon, blocker.message.rstrip("."), "", "")
 
     @cached_property
