@@ -30,7 +30,7 @@ from approvals.models import (
 from approvals.pages.rows import STATE_WORDS, health_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
-from gatekeeper.common.templatetags.gk import day_short
+from gatekeeper.common.templatetags.gk import day, day_short
 from gatekeeper.dashboard.queries.filters import CURRENT
 from gatekeeper.dashboard.queries.portfolio import release_path
 from gatekeeper.dashboard.queries.words import counted, listed, span_words
@@ -220,29 +220,30 @@ class Home:
         """The one step of the current gate: whoever's turn it is."""
         due, where, number = gate.due_on, f"{release} · ", gate.round_number
         late = "late" if due is not None and due < self.today else ""
+        by = f" · due {day(due)}"
         if release.is_quorum_unreachable:
             title = f"{gate.name} cannot reach its quorums: too few people can decide"
-            return Step(late or "dec", title, f"{where}{GateState(gate.state).label.lower()}", due, url)
+            return Step(late or "dec", title, f"{where}{GateState(gate.state).label.lower()}{by}", due, url)
         if gate.state == GateState.IN_REVIEW:
             needs = self.needs.roles[gate.pk]
             out = approval_rules.missing_approvals(needs, self.needs.votes[gate.pk])
             names = [need.name for need in needs if need.key in out]
             title = f"{listed(names)} {'has' if len(names) == 1 else 'have'} not decided on {gate.name}"
-            return Step(late or "rev", title, f"{where}round {number}", due, url)
+            return Step(late or "rev", title, f"{where}round {number}{by}", due, url)
         if gate.state == GateState.DECLINED:
             decline = self.needs.declines.get(gate.pk)
             who = f"{decline.role.name} declined round {number}: {decline.comment}" if decline else f"round {number}"
             title = f"Answer the decline of {gate.name}"
-            return Step(late or "dec", title, f"{where}{who}", due, url, f"Prepare round {number + 1}")
+            return Step(late or "dec", title, f"{where}{who}{by}", due, url, f"Prepare round {number + 1}")
         missing, required = self.needs.missing(gate), self.needs.required(gate)
         if not missing:
-            note = f"{where}every required deliverable is there"
+            note = f"{where}every required deliverable is there{by}"
             return Step(late or "prep", f"Submit {gate.name}", note, due, url, "Submit")
         if len(missing) == len(required):
-            note = f"{where}0 of {counted(len(required), 'required deliverable')}"
+            note = f"{where}0 of {counted(len(required), 'required deliverable')}{by}"
             return Step(late or "prep", f"Start the evidence for {gate.name}", note, due, url, "Start")
         title = f"Finish {counted(len(missing), 'deliverable')}: {listed([thing.name for thing in missing])}"
-        return Step(late or "prep", title, f"{where}{gate.name}", due, url, "Go on preparing")
+        return Step(late or "prep", title, f"{where}{gate.name}{by}", due, url, "Go on preparing")
 
     @cached_property
     def conditions(self) -> list[Condition]:
