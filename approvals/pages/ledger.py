@@ -86,7 +86,11 @@ def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int,
             move
             for move in moves
             if move.slip_id == slip.pk
-            or (slip.settled_how == SettledHow.REPLAN and move.recorded_at == slip.settled_at)
+            or (
+                slip.settled_how == SettledHow.REPLAN
+                and move.kind == MoveKind.REPLAN
+                and move.recorded_at == slip.settled_at
+            )
         ]
         turn = ""
         if slip.cause in ("not_submitted", "declined"):
@@ -158,5 +162,5 @@ def moves_of(release: Release) -> QuerySet[DateMove]:
     return (
         DateMove.objects.filter(release=release)
         .select_related("actor", "slip")
-        .order_by("-effective_on", "-recorded_at", "kind", "reason", "-pk")
+        .order_by("-effective_on", "-recorded_at", "kind", "reason", "pk")
     )

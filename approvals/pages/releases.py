@@ -80,13 +80,12 @@ def _facts(release: Release, delay: int, misses: int) -> list[Fact]:
 
 @dataclass(frozen=True)
 class Banner:
-    """What is true, why, and what comes next; at most one button."""
+    """What is true, why, and what comes next."""
 
     tone: str
     icon: str
     lead: str
     rest: str
-    action: str = ""
 
 
 def _next_step(current: Step, status: GateStatus, today: date) -> str:
@@ -128,7 +127,6 @@ def _banner(
             "pencil",
             "This is a draft: nothing is due.",
             "Activating it makes the gates and freezes the baseline.",
-            "activate",
         )
     if state == ReleaseState.CANCELLED:
         when = f" on {day(day_of(release.ended_at))}" if release.ended_at else ""
@@ -138,15 +136,18 @@ def _banner(
         words = f"On hold since {day(release.held_on)}, to resume by {day(release.resume_by)}."
         rest = f"{release.state_reason} Nothing is missed meanwhile; later dates move by the days held."
         if late:
-            return Banner("late", "pause", f"{words} That day has passed.", rest, "resume")
-        return Banner("none", "pause", words, rest, "resume")
+            return Banner("late", "pause", f"{words} That day has passed.", rest)
+        return Banner("none", "pause", words, rest)
     if state == ReleaseState.CLOSED:
         return Banner("ok", "circle-check", "Closed: every gate is passed.", _released_words(release))
     if state == ReleaseState.RELEASED:
         if current is None or status is None:
             return Banner("ok", "rocket", _released_words(release), "")
-        tone = "late" if current.is_late else "ok"
-        return Banner(tone, "rocket", _released_words(release), _next_step(current, status, today))
+        step = _next_step(current, status, today)
+        if current.is_late:
+            lead = f"{current.gate.name} is {current.when}."
+            return Banner("late", "calendar-x", lead, f"{step} {_released_words(release)}")
+        return Banner("ok", "rocket", _released_words(release), step)
     if current is None or status is None:
         return Banner("ok", "circle-check", "Ready to be released: every gate before the release is passed.",
                       "Record the day on which it became generally available.", "ship")  # fmt: skip
@@ -242,8 +243,9 @@ class Activity:
 
 
 def events_of(release: Release) -> QuerySet[Event]:
-    """The release's events, newest first."""
-    return Event.objects.filter(release=release).select_related("actor", "on_behalf_of").order_by("-number")
+    """The release's events, newest first; those of recorded history by the day they tell of."""
+    order = ("-effective_on", "-number") if release.is_history else ("-number",)
+    return Event.objects.filter(release=release).select_related("actor", "on_behalf_of").order_by(*order)
 
 
 def activities(events: Iterable[Event], names: Mapping[str, str]) -> list[Activity]:
@@ -349,7 +351,8 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
     slips = list(slips_of(release)[: LATEST_SLIPS + 1])
     moves = list(moves_of(release)[: LATEST_MOVES + 1])
     events = list(events_of(release).exclude(kind__in=LEFT_OUT)[:LATEST_EVENTS])
-    current_gate = next((gate for gate in gates if gate.key == release.current_gate), None)
+    is_over = release.state == ReleaseState.CANCELLED
+    current_gate = next((gate for gate in gates if gate.key == release.current_gate and not is_over), None)
     status = gate_status(release, current_gate, gates, today, user) if current_gate is not None else None
     has_open_slip = release.state == ReleaseState.ACTIVE and bool(release.open_slips)
     delay = rules.forecast_days_late(release.next_due_on, has_open_slip, today)

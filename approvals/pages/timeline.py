@@ -35,6 +35,7 @@ class Mark:
     x: float
     y: float
     title: str
+    radius: float = 4.5
 
     @property
     def top(self) -> float:
@@ -159,16 +160,18 @@ def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, la
 
 
 def _marks(line: Line, x: Scale, y: float) -> list[Mark]:
+    """Baseline, due day where it says something more, and what happened: inside the diamond where both are one day."""
     found = []
-    if line.baseline_on is not None:
+    if line.baseline_on is not None and (line.baseline_on != line.due_on or line.actual_on is not None):
         found.append(Mark("base", x(line.baseline_on), y, f"{line.name}: baseline {day_name(line.baseline_on)}"))
     if line.due_on is not None and line.actual_on is None:
         found.append(Mark("target", x(line.due_on), y, f"{line.name}: due {day_name(line.due_on)}"))
-    elif line.due_on is not None and line.due_on != line.baseline_on:
+    elif line.due_on is not None and line.due_on not in (line.baseline_on, line.actual_on):
         found.append(Mark("target", x(line.due_on), y, f"{line.name}: was due {day_name(line.due_on)}"))
     if line.actual_on is not None:
         words = f"{line.name}: {line.actual_words.lower()} {day_name(line.actual_on)}"
-        found.append(Mark("actual", x(line.actual_on), y, words))
+        radius = 2.8 if line.actual_on == line.baseline_on else 4.5
+        found.append(Mark("actual", x(line.actual_on), y, words, radius))
     return found
 
 

@@ -256,7 +256,7 @@ def release_correct_date(request: SignedInRequest, product: str, version: str) -
             "correct-date", f"Correct the release date of {release}",
             f"Recorded as {day(release.released_on)}. Both days stay in the history.",
             "Correct the date", "Correcting", "The release date is corrected.", moves=moves,
-            moves_words="Dates that move" if moves else "",
+            moves_words="Dates that move" if moves else "", is_told=False,
         )  # fmt: skip
 
     def act(release: Release, user: User, values: dict[str, Any]) -> Release:

@@ -71,7 +71,7 @@ def release_new(request: SignedInRequest) -> HttpResponse:
                 messages.success(request, f"{release} is planned as a draft. Activate it to open its first gate.")
                 return redirect("release", product=release.product.slug, version=release.version)
     else:
-        form = ReleaseForm(initial={key: value for key, value in request.GET.items() if value}, **options)
+        form = ReleaseForm(initial={key: value for key, value in request.GET.items() if value and key != "product"}, **options)
     context = {
         "form": form,
         "product": chosen,
