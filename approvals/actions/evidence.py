@@ -222,7 +222,11 @@ def check_link(url: str) -> str:
         Refused: anything else.
     """
     link = require_text("url", url, "A link", most=2000)
-    parts = urlsplit(link) if not any(c.isspace() for c in link) else urlsplit("")
-    if parts.scheme.lower() not in ("http", "https") or not parts.hostname or parts.username is not None:
+    try:
+        parts = urlsplit(link)
+        is_whole = parts.scheme.lower() in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:  # an unfinished [IPv6] host, or a port that is no number
+        is_whole = False
+    if not is_whole or parts.username is not None or any(c.isspace() for c in link):
         raise Refused.for_field("url", "invalid", "Give a whole link that begins with https:// or http://.")
     return link
