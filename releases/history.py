@@ -297,9 +297,7 @@ class _Plan:
             # Dropped after it was missed: the days until then, as there is no new date.
             days = ((change.new_on or change.changed_on) - missed).days
             self.miss(missed, change.changed_on, days, SettledHow.REPLAN, change.reason)
-        self._move(
-            Move(change.changed_on, self.due_on, change.new_on, change.reason, change.source, settles=missed)
-        )
+        self._move(Move(change.changed_on, self.due_on, change.new_on, change.reason, change.source, settles=missed))
         self._since = change.changed_on
 
     def _has_ended_before(self, day: date) -> bool:

@@ -280,9 +280,7 @@ def _lines(file: BinaryIO, problems: Problems, spoiled: set[int]) -> Iterator[st
             spoiled.add(number)
         if "\ufeff" in text:
             where = "the file begins with" if number == 1 and text[0] == "\ufeff" else "holds"
-            problems.add(
-                number, f"{where} a byte-order mark; save the file as UTF-8 without one", "byte_order_mark"
-            )
+            problems.add(number, f"{where} a byte-order mark; save the file as UTF-8 without one", "byte_order_mark")
             text = text.replace("\ufeff", "")
             spoiled.add(number)
         if "\x00" in text:
@@ -373,9 +371,7 @@ def read_schedule_changes(file: BinaryIO) -> Table[ChangeRow]:
         Refused: every mistake by line.
     """
     problems = Problems()
-    table = Table(
-        CHANGE_COLUMNS, _change, lambda row: f"{row.changed_on} {row.old_on} {row.new_on} {row.milestone}"
-    )
+    table = Table(CHANGE_COLUMNS, _change, lambda row: f"{row.changed_on} {row.old_on} {row.new_on} {row.milestone}")
     table.read(file, problems)
     problems.refuse()
     return table
