@@ -6,7 +6,7 @@ zone to its first: between the two, a day ends.
 
 import email.policy
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable
 from datetime import timedelta
 from email import message_from_bytes
 from pathlib import Path
@@ -35,7 +35,7 @@ LAST_ZONE, FIRST_ZONE = "Pacific/Niue", "Pacific/Kiritimati"
 
 
 @pytest.fixture
-def as_person(open_window: Callable[..., Page], live_server: Any) -> Iterator[Callable[[str], Page]]:
+def as_person(open_window: Callable[..., Page], live_server: Any) -> Callable[..., Page]:
     """Opens a window of somebody's own and signs in through the form."""
 
     def enter(username: str, width: int = 1440) -> Page:
@@ -43,7 +43,7 @@ def as_person(open_window: Callable[..., Page], live_server: Any) -> Iterator[Ca
         sign_in(page, username)
         return page
 
-    yield enter
+    return enter
 
 
 def plan_release(cast: Cast) -> Release:
