@@ -164,6 +164,12 @@ def _replanned(f: Facts) -> Sentence:
     return Sentence(parts, f.get("reason"), "calendar-clock")
 
 
+def _resumed(f: Facts) -> Sentence:
+    days = int(f.data.get("days") or 0)
+    after = ("after ", B(days_words(days)), " on hold") if days else ("on the day it was put on hold",)
+    return Sentence(("resumed the release ", *after), icon="play")
+
+
 def _shipped(f: Facts) -> Sentence:
     shift = shift_words(_days_between(f.data, "target_on", "released_on"))
     return Sentence(
@@ -239,9 +245,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.RELEASE_HELD: lambda f: Sentence(
         ("put the release on hold, to resume by ", B(f.day("resume_by"))), f.get("reason"), "pause"
     ),
-    EventKind.RELEASE_RESUMED: lambda f: Sentence(
-        ("resumed the release after ", B(days_words(int(f.data.get("days") or 0))), " on hold"), icon="play"
-    ),
+    EventKind.RELEASE_RESUMED: _resumed,
     EventKind.RELEASE_CANCELLED: lambda f: Sentence(("cancelled the release",), f.get("reason"), "minus"),
     EventKind.RELEASE_SHIPPED: _shipped,
     EventKind.RELEASE_DATE_CORRECTED: _corrected,

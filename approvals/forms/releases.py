@@ -151,8 +151,8 @@ class ReleaseForm(forms.Form):
                 self.add_error(
                     "target_on",
                     ValidationError(
-                        f"{late.name} would be due on {dates[late.key]:%-d %b %Y}. The earliest date with this "
-                        f"playbook is {self.earliest:%a %-d %b %Y}.",
+                        f"The earliest date with this playbook is {self.earliest:%a %-d %b %Y}: {late.name} would be "
+                        f"due on {dates[late.key]:%-d %b %Y}.",
                         "date_in_past",
                     ),
                 )

@@ -327,7 +327,7 @@ class ReleasePage:
     has_more_moves: bool
     feed: list[Activity]
     actions: list[Action]
-    planned: list[tuple[str, date]]
+    planned: list[tuple[str, date, bool]]
     earliest: date | None
 
     @property
@@ -409,18 +409,18 @@ def _waiting_words(status: GateStatus | None) -> str:
     return f"{done} of {len(status.roles)} {'role' if len(status.roles) == 1 else 'roles'}"
 
 
-def _planned(release: Release, today: date) -> tuple[list[tuple[str, date]], date | None]:
+def _planned(release: Release, today: date) -> tuple[list[tuple[str, date, bool]], date | None]:
     """A draft's dates as its playbook gives them, and the earliest target that fits when this one does not."""
     if release.state != ReleaseState.DRAFT or release.target_on is None:
         return [], None
     spec = parse_playbook(release.playbook.definition)
     dates = rules.planned_dates(offsets_of(spec), release.target_on)
-    rows: list[tuple[str, date]] = []
+    rows: list[tuple[str, date, bool]] = []
     for gate in spec.gates:
-        if gate.is_after_release and not any(name == "Release" for name, _day in rows):
-            rows.append(("Release", release.target_on))
-        rows.append((gate.name, dates[gate.key]))
+        if gate.is_after_release and not any(name == "Release" for name, _day, _late in rows):
+            rows.append(("Release", release.target_on, release.target_on < today))
+        rows.append((gate.name, dates[gate.key], dates[gate.key] < today))
     if not any(gate.is_after_release for gate in spec.gates):
-        rows.append(("Release", release.target_on))
+        rows.append(("Release", release.target_on, release.target_on < today))
     earliest = rules.earliest_target(offsets_of(spec), today)
     return rows, earliest if earliest > release.target_on else None

@@ -11,7 +11,7 @@ from approvals.pages import timeline
 from approvals.pages.rows import STATE_WORDS
 from gatekeeper.common.templatetags.gk import MONTHS
 from releases import rules
-from releases.kinds import PASSED, GateState
+from releases.kinds import PASSED, GateState, ReleaseState
 from releases.models import Gate, Release
 from releases.sentences import days_words
 
@@ -127,6 +127,8 @@ def _step_words(
     if gate.due_on is None:
         return "No date", ""
     when = _due_words(gate.due_on, today) if is_current and release.is_running else short_day(gate.due_on, today)
+    if release.state == ReleaseState.CANCELLED and gate.is_undecided:
+        return when, "Not decided"
     if gate.state == GateState.IN_REVIEW:
         return when, f"Round {gate.round_number}, {waiting}" if waiting else f"Round {gate.round_number}"
     if gate.state == GateState.DECLINED:

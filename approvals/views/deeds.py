@@ -75,7 +75,7 @@ def _deed_page(
     if answer := _refused(request, release, key, gates):
         return answer
     form = form_of(request.POST if request.method == "POST" else None, release)
-    is_preview = "preview" in request.POST
+    is_preview = "preview" in request.POST or "preview" in request.GET
     if form.is_bound and form.is_valid() and not is_preview:
         try:
             act(release, request.user, form.cleaned_data)
