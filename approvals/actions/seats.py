@@ -58,9 +58,11 @@ def grant_seat(*, role_id: int, holder: User | Group, actor: User | None, clock:
     """Give a seat to a person or a group. Giving it twice changes nothing.
 
     Raises:
-        NotAllowed: not an administrator, or one's own seat. Refused: a deactivated person.
+        NotAllowed: not an administrator, or one's own seat, also through a group. Refused: a deactivated person.
     """
     _require_granting(actor, holder)
+    if actor is not None and isinstance(holder, Group) and actor.groups.filter(pk=holder.pk).exists():
+        raise NotAllowed("own_seat", f"You are in {holder}: another administrator has to give it seats.")
     role = ApproverRole.objects.select_related("product").get(pk=role_id)
     if isinstance(holder, User) and not holder.is_active:
         raise Refused.for_field("holder", "inactive", f"{holder} is deactivated.")
