@@ -73,12 +73,12 @@ class EventFacts:
         here = self.gate
         return next((gate for gate in self.gates if here is not None and gate.position == here.position + 1), None)
 
-    def path(self, to: str = "") -> str:
-        """The page that the event is about; `to` names another one of the same release."""
+    def path(self, *, is_release_page: bool = False) -> str:
+        """The page that the event is about: its gate's, or its release's where it has no gate or that is wanted."""
         about = self.event.about
-        if self.event.release_id is None:
+        if "version" not in about:
             return reverse("product", args=[about["product"]]) if "product" in about else reverse("notifications")
-        if to == "release-replan" or "gate" not in about:
+        if is_release_page or "gate" not in about:
             return reverse("release", args=[about["product"], about["version"]])
         return reverse("gate", args=[about["product"], about["version"], about["gate"]])
 

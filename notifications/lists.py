@@ -69,7 +69,7 @@ def notice_rows(deliveries: Iterable[Delivery]) -> list[NoticeRow]:
                 notice=notice,
                 line=pieces(notice.line, words_of(one)),
                 under=f"{about}, round {number}" if number else about,
-                url=one.path(),
+                url=one.path(is_release_page=notice.is_release_page),
             )
         )
     return rows

@@ -57,7 +57,7 @@ def content(notice: Notice, facts: EventFacts, roles: Sequence[str] = ()) -> dic
         "heading": plain(notice.heading, words),
         "lead": pieces(notice.lead, words),
         "lead_text": plain(notice.lead, words),
-        "link": f"{settings.BASE_URL}{facts.path()}",
+        "link": f"{settings.BASE_URL}{facts.path(is_release_page=notice.is_release_page)}",
         "rows": [row for row in rows if row.lines],
         "quote": said if len(said) <= QUOTE_LENGTH else f"{said[:QUOTE_LENGTH]}…",
         "quoted": words["actor"],

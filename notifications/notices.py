@@ -49,6 +49,8 @@ class Notice:
     channels: tuple[Channel, ...] = BOTH
     # What the event's data has to say, such as a verdict.
     where: Mapping[str, str] = field(default_factory=dict)
+    # The link leads to the release, although the event is about a gate.
+    is_release_page: bool = False
     # A task is mailed only to those whose turn it still is.
     is_task: bool = False
 
@@ -189,6 +191,7 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         key="slipped", kind=EventKind.RELEASE_SLIPPED, to=AROUND_GATE, but_not=(*MANAGERS, *LATE_DECIDERS), icon="late",
+        is_release_page=True,
         subject="Slipping: {release}, {gate} was due {due}",
         line="{release} is slipping: {gate} was missed, {cause}",
         heading="{release} is slipping",

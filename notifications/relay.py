@@ -3,8 +3,8 @@
 Events are found by what they lack and not by "id greater than the last", because ids commit out of order.
 
 Nothing is sent for the past. Recorded history is told to nobody; an event older than `LISTED_FOR` gets no delivery, one
-older than `MAILED_FOR` no mail. A demo or an import that has just written events relays them with `is_quiet`: then
-nothing is mailed, and in the lists only the last day's notices are unread.
+older than `MAILED_FOR` no mail. The demo, which has just written months of events, relays them with `is_quiet`: then
+nothing is mailed at all, and in the lists what is older than `MAILED_FOR` counts as read.
 """
 
 import time
@@ -29,7 +29,6 @@ from releases.permissions import who_may_see
 BATCH = 200
 MAILED_FOR = timedelta(days=3)
 LISTED_FOR = timedelta(days=30)
-UNREAD_FOR_WHEN_QUIET = timedelta(days=1)
 
 # No transaction stays open for so long: an id that is older than an event read this long ago has committed or never
 # will. Looking no further back keeps a tick cheap; now and then everything is looked at nevertheless.
@@ -153,7 +152,7 @@ def _deliveries(event: Event, person: User, notice: Notice, now: datetime, is_qu
         if channel == Channel.APP:
             delivery.created_at = event.recorded_at
             delivery.state, delivery.sent_at = DeliveryState.SENT, now
-            if is_quiet and age > UNREAD_FOR_WHEN_QUIET:
+            if is_quiet and age > MAILED_FOR:
                 delivery.read_at = event.recorded_at
         elif is_quiet or age > MAILED_FOR or not person.wants_email or not person.email:
             continue

@@ -105,7 +105,7 @@ def test_nothing_is_sent_for_the_past(cast: Cast, gate: Gate, days_later: int, m
     assert EventReceipt.objects.count() == Event.objects.count()
 
 
-def test_a_quiet_relay_mails_nothing_and_leaves_the_last_day_unread(cast: Cast, gate: Gate) -> None:
+def test_a_quiet_relay_mails_nothing_and_leaves_recent_notices_unread(cast: Cast, gate: Gate) -> None:
     submit(cast, gate, on=2)
     decline(cast, gate, "engineering", on=4)
     relay_all(on=5, is_quiet=True)
@@ -117,7 +117,7 @@ def test_a_quiet_relay_mails_nothing_and_leaves_the_last_day_unread(cast: Cast, 
 
 def test_after_a_quiet_relay_older_notices_are_read(cast: Cast, gate: Gate) -> None:
     submit(cast, gate, on=2)
-    relay_all(on=5, is_quiet=True)
+    relay_all(on=6, is_quiet=True)
     found = Delivery.objects.get(event__kind=EventKind.SUBMITTED, recipient=cast.approver)
     assert (found.read_at, found.created_at, found.state) == (moment(2), moment(2), DeliveryState.SENT)
 
