@@ -1,18 +1,15 @@
-"""Everything that is known of a gate at one moment, loaded in a fixed number of queries."""
+"""Everything that is known of a gate at one moment: what a question needs is loaded when it is asked, and once.
 
-from dataclasses import dataclass, field
+The number of queries is fixed, whatever the rounds, decisions, versions and people.
+"""
+
+from collections.abc import Iterable
+from dataclasses import dataclass
 from datetime import date
+from functools import cached_property
 
-from approvals.models import (
-    Condition,
-    Decision,
-    Deliverable,
-    Evidence,
-    GateRole,
-    Recusal,
-    Submission,
-    Waiver,
-)
+from approvals.kinds import EvidenceKind, WaiverKind
+from approvals.models import Condition, Decision, Deliverable, Evidence, GateRole, Recusal, Submission, Waiver
 from approvals.permissions import Holder, seat_holders
 from approvals.rules import RoleNeed, Vote
 from releases.kinds import GateState
@@ -27,18 +24,119 @@ class GateFacts:
     gate: Gate
     gates: list[Gate]
     today: date
-    deliverables: list[Deliverable]
-    evidence: dict[int, Evidence]
-    authors: dict[int, set[int]]
-    roles: list[GateRole]
-    holders: dict[int, list[Holder]]
-    submission: Submission | None
-    contributors: frozenset[int]
-    decisions: list[Decision]
-    recused: frozenset[int]
-    late_conditions: list[Condition]
-    waiver: Waiver | None = None
-    exceptions: list[Waiver] = field(default_factory=list)
+
+    # --- Seats ------------------------------------------------------------------------------------------------
+
+    @cached_property
+    def roles(self) -> list[GateRole]:
+        """The seats that the gate needs, in order."""
+        return list(GateRole.objects.filter(gate=self.gate).select_related("role").order_by("position"))
+
+    @cached_property
+    def holders(self) -> dict[int, list[Holder]]:
+        """Active holders by seat id."""
+        return seat_holders([row.role_id for row in self.roles])
+
+    # --- The latest round -------------------------------------------------------------------------------------
+
+    @cached_property
+    def submission(self) -> Submission | None:
+        """The latest round, if there was one."""
+        if not self.gate.round_number:
+            return None
+        return Submission.objects.filter(gate=self.gate).select_related("submitted_by").order_by("-number").first()
+
+    @cached_property
+    def decisions(self) -> list[Decision]:
+        """Decisions of the latest round, revoked ones too, in order of time."""
+        if self.submission is None:
+            return []
+        return list(
+            Decision.objects.filter(submission=self.submission)
+            .select_related("role", "decided_by", "on_behalf_of", "revocation")
+            .order_by("decided_at", "id")
+        )
+
+    @cached_property
+    def recused(self) -> frozenset[int]:
+        """Who stepped aside from the latest round."""
+        if self.submission is None:
+            return frozenset()
+        return frozenset(Recusal.objects.filter(submission=self.submission).values_list("person_id", flat=True))
+
+    @cached_property
+    def contributors(self) -> frozenset[int]:
+        """Who wrote any version of an item in the latest round, as frozen with it."""
+        return frozenset(self.submission.frozen["contributors"]) if self.submission is not None else frozenset()
+
+    def begin_round(self, submission: Submission, contributors: Iterable[int]) -> None:
+        """The gate was submitted under this lock."""
+        self.submission, self.decisions = submission, []
+        self.recused, self.contributors = frozenset(), frozenset(contributors)
+
+    def add_decision(self, decision: Decision) -> None:
+        """A decision was recorded under this lock."""
+        # Nobody has revoked it yet: remembered, so that nothing asks the database.
+        Decision.revocation.related.set_cached_value(decision, None)
+        self.decisions.append(decision)
+
+    # --- Evidence ---------------------------------------------------------------------------------------------
+
+    @cached_property
+    def deliverables(self) -> list[Deliverable]:
+        """What the gate asks for, in order."""
+        return list(Deliverable.objects.filter(gate=self.gate).order_by("position"))
+
+    @cached_property
+    def evidence(self) -> dict[int, Evidence]:
+        """What is supplied now, by deliverable id."""
+        latest = Evidence.objects.filter(deliverable__gate=self.gate, is_latest=True).select_related("author")
+        return {item.deliverable_id: item for item in latest if item.kind != EvidenceKind.REMOVED}
+
+    @cached_property
+    def authors(self) -> dict[int, set[int]]:
+        """Who wrote any version, by deliverable id."""
+        found: dict[int, set[int]] = {}
+        rows = (
+            Evidence.objects.filter(deliverable__gate=self.gate).order_by().values_list("deliverable_id", "author_id")
+        )
+        for deliverable_id, author in rows.distinct():
+            found.setdefault(deliverable_id, set()).add(author)
+        return found
+
+    # --- What stands beside -----------------------------------------------------------------------------------
+
+    @cached_property
+    def late_conditions(self) -> list[Condition]:
+        """Open conditions of earlier gates whose day has passed."""
+        return list(
+            Condition.objects.filter(
+                gate__release=self.release,
+                gate__position__lt=self.gate.position,
+                closed_at__isnull=True,
+                due_on__lt=self.today,
+            ).select_related("owner", "gate")
+        )
+
+    @cached_property
+    def _waivers(self) -> list[Waiver]:
+        return list(Waiver.objects.filter(gate=self.gate).select_related("waived_by"))
+
+    @property
+    def waiver(self) -> Waiver | None:
+        """The waiver of the whole gate."""
+        return next((waiver for waiver in self._waivers if waiver.kind == WaiverKind.GATE), None)
+
+    @property
+    def exceptions(self) -> list[Waiver]:
+        """Deliverables and checks that are excused today."""
+        return [
+            waiver
+            for waiver in self._waivers
+            if waiver.kind != WaiverKind.GATE and waiver.expired_at is None and waiver.expires_on >= self.today
+        ]
+
+    # --- Questions --------------------------------------------------------------------------------------------
 
     @property
     def needs(self) -> list[RoleNeed]:
@@ -88,55 +186,5 @@ class GateFacts:
 
 
 def load_facts(release: Release, gate: Gate, gates: list[Gate], today: date) -> GateFacts:
-    """Load a gate's facts; call it under the release's lock to decide, or without to show."""
-    deliverables = list(Deliverable.objects.filter(gate=gate).order_by("position"))
-    evidence: dict[int, Evidence] = {}
-    authors: dict[int, set[int]] = {}
-    latest = Evidence.objects.filter(deliverable__gate=gate, is_latest=True).select_related("author")
-    for item in latest:
-        if item.kind != "removed":
-            evidence[item.deliverable_id] = item
-    for deliverable_id, author in Evidence.objects.filter(deliverable__gate=gate).values_list(
-        "deliverable_id", "author_id"
-    ):
-        authors.setdefault(deliverable_id, set()).add(author)
-    roles = list(GateRole.objects.filter(gate=gate).select_related("role").order_by("position"))
-    submission = (
-        Submission.objects.filter(gate=gate).select_related("submitted_by").order_by("-number").first()
-        if gate.round_number
-        else None
-    )
-    decisions: list[Decision] = []
-    recused: frozenset[int] = frozenset()
-    contributors: frozenset[int] = frozenset()
-    if submission is not None:
-        decisions = list(
-            Decision.objects.filter(submission=submission)
-            .select_related("role", "decided_by", "on_behalf_of", "revocation")
-            .order_by("decided_at", "id")
-        )
-        recused = frozenset(Recusal.objects.filter(submission=submission).values_list("person_id", flat=True))
-        contributors = frozenset(submission.contributors.values_list("pk", flat=True))
-    waivers = list(Waiver.objects.filter(gate=gate).select_related("waived_by"))
-    return GateFacts(
-        release=release,
-        gate=gate,
-        gates=gates,
-        today=today,
-        deliverables=deliverables,
-        evidence=evidence,
-        authors=authors,
-        roles=roles,
-        holders=seat_holders([row.role_id for row in roles]),
-        submission=submission,
-        contributors=contributors,
-        decisions=decisions,
-        recused=recused,
-        late_conditions=list(
-            Condition.objects.filter(
-                gate__release=release, gate__position__lt=gate.position, closed_at__isnull=True, due_on__lt=today
-            ).select_related("owner", "gate")
-        ),
-        waiver=next((w for w in waivers if w.kind == "gate"), None),
-        exceptions=[w for w in waivers if w.kind != "gate" and w.expired_at is None and w.expires_on >= today],
-    )
+    """A gate's facts; under the release's lock to decide, or without to show."""
+    return GateFacts(release=release, gate=gate, gates=gates, today=today)

@@ -35,6 +35,8 @@ class LockedRelease:
     slip_counts: dict[int, int]
     slip_keys: set[tuple[int, date]]
     changed: set[int] = field(default_factory=set)
+    # What the apps above have loaded of each gate under this lock, by gate id.
+    facts: dict[int, Any] = field(default_factory=dict)
 
     def record(
         self,

@@ -110,12 +110,14 @@ def record_decision(
         printed_name=holder.user.full_name,
         printed_title=holder.user.title,
     )
+    facts.add_decision(decision)
     opened = [
         Condition.objects.create(decision=decision, gate=gate, text=c.text, owner=c.owner, due_on=c.due_on)
         for c in checked
     ]
-    gate.open_conditions += len(opened)
-    locked.touch(gate)
+    if opened:
+        gate.open_conditions += len(opened)
+        locked.touch(gate)
     about = {"round": submission.number, "role": row.role.key, "role_name": row.role.name, "decision": decision.pk}
     locked.record(
         EventKind.DECISION_RECORDED,
@@ -128,8 +130,7 @@ def record_decision(
             gate=gate,
             data={"condition": condition.pk, "text": condition.text, "owner": condition.owner_id, "due_on": condition.due_on},
         )
-    votes = [*facts.votes, rules.Vote(actor.pk, row.role.key, verdict)]
-    result = rules.outcome(facts.needs, votes)
+    result = rules.outcome(facts.needs, facts.votes)
     if result == rules.DECLINED:
         end_round(locked, gate, RoundState.DECLINED)
         locked.enter_gate(gate, GateState.DECLINED)
@@ -218,6 +219,7 @@ def recuse(
         _require_vote(facts, actor, row)
     comment = require_text("comment", comment, "The comment", least=0, most=rules.COMMENT_LENGTH)
     recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
+    facts.recused |= {actor.pk}
     locked.record(EventKind.RECUSED, gate=gate, data={"round": submission.number, "comment": comment})
     _tell_if_stuck(locked, gate)
     locked.finish()

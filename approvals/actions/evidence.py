@@ -183,6 +183,7 @@ def _save(
 def _append(
     deliverable: Deliverable, latest: Evidence | None, actor: User, locked: LockedRelease, content: dict[str, Any]
 ) -> Evidence:
+    locked.facts.pop(deliverable.gate_id, None)
     Evidence.objects.filter(deliverable=deliverable, is_latest=True).update(is_latest=False)
     return Evidence.objects.create(
         deliverable=deliverable,

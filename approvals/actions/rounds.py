@@ -33,8 +33,11 @@ def lock_gate(gate_id: int, actor: User | None, clock: Clock) -> tuple[LockedRel
 
 
 def facts_of(locked: LockedRelease, gate: Gate) -> GateFacts:
-    """The gate's facts under the lock."""
-    return load_facts(locked.release, gate, locked.gates, locked.today)
+    """The gate's facts under the lock, kept for the rest of the verb: a verb that changes one changes it here too."""
+    facts = locked.facts.get(gate.pk)
+    if facts is None:
+        facts = locked.facts[gate.pk] = load_facts(locked.release, gate, locked.gates, locked.today)
+    return facts
 
 
 def snapshot(facts: GateFacts, number: int, summary: str, submitter: User) -> dict[str, Any]:
@@ -107,6 +110,7 @@ def submit_evidence(*, gate_id: int, actor: User, summary: str = "", clock: Cloc
         submitted_at=locked.at,
     )
     submission.contributors.set(facts.contributors_now())
+    facts.begin_round(submission, facts.contributors_now())
     gate.round_number = number
     locked.enter_gate(gate, GateState.IN_REVIEW)
     locked.record(

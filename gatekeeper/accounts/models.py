@@ -2,7 +2,7 @@
 
 from typing import ClassVar
 
-from django.contrib.auth.models import AbstractUser, UserManager
+from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
 
@@ -27,7 +27,6 @@ class User(AbstractUser):
     wants_email = models.BooleanField("e-mail notices", default=True)
 
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "full_name"]
-    objects: ClassVar[UserManager["User"]] = UserManager()
 
     class Meta:
         ordering = ("full_name", "username")
