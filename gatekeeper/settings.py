@@ -128,7 +128,7 @@ SECRET_KEY_FALLBACKS: list[str] = env.read("SECRET_KEY_FALLBACKS")
 # --- Apps, middleware, templates -----------------------------------------------------------------------------------
 
 INSTALLED_APPS = [
-    "django.contrib.admin",
+    "gatekeeper.accounts.apps.SetupAdminConfig",  # django.contrib.admin, for administrators and set-up data only
     "django.contrib.auth",
     "django.contrib.contenttypes",
     "django.contrib.sessions",

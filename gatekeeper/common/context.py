@@ -60,7 +60,10 @@ ADMIN_ITEMS = (
     NavItem("api", "API and webhooks", "/settings/api/", "webhook", ("/settings/api/", "/settings/webhooks/")),
     NavItem(
         "settings", "Settings", "/settings/organisation/", "settings",
-        ("/settings/organisation/", "/settings/people/", "/settings/roles/"),
+        (
+            "/settings/organisation/", "/settings/people/", "/settings/groups/", "/settings/lines/",
+            "/settings/new-line/",
+        ),
     ),
 )  # fmt: skip
 PHONE_ITEMS = tuple(next(item for item in ITEMS if item.key == key) for key in ("inbox", "work", "portfolio"))

@@ -1,6 +1,8 @@
 """What the settings pages fetch."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
+from itertools import groupby
 from typing import Any
 
 from django.conf import settings
@@ -10,10 +12,10 @@ from django.db.models import Count, Max, Q, QuerySet
 from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission
 from gatekeeper.accounts.models import User
 from releases.kinds import PlaybookKind
-from releases.models import Playbook, ProductLine
+from releases.models import Playbook, Product, ProductLine
 from releases.permissions import GLOBAL_PERMISSIONS
 
-MOST_SEATS = 50
+MOST_SEATS = 200
 
 
 def people(text: str, show: str) -> QuerySet[User]:
@@ -37,10 +39,24 @@ def global_permissions(person: User) -> list[str]:
     return [name for name in GLOBAL_PERMISSIONS if person.has_perm(name)]
 
 
-def seats_of(person: User) -> list[ApproverRole]:
-    """The first seats of a person, also through groups."""
+@dataclass(frozen=True)
+class SeatsOf:
+    """One role of a person on one product, with the gates at which it decides."""
+
+    product: Product
+    role: str
+    gates: str
+
+
+def seats_of(person: User) -> tuple[list[SeatsOf], bool]:
+    """A person's seats, also through groups, by product and role; and whether some are left out."""
     held = ApproverRole.objects.all().held_by(person).select_related("product")
-    return list(held.order_by("product__name", "gate_key", "name")[: MOST_SEATS + 1])
+    found = list(held.order_by("product__name", "name", "gate_key")[: MOST_SEATS + 1])
+    rows = []
+    for (product, role), seats in groupby(found[:MOST_SEATS], key=lambda seat: (seat.product, seat.name)):
+        gates = [seat.gate_key.replace("-", " ").capitalize() for seat in seats]
+        rows.append(SeatsOf(product, role, ", ".join(gates)))
+    return rows, len(found) > MOST_SEATS
 
 
 def groups(text: str) -> QuerySet[Any]:

@@ -43,5 +43,5 @@ class Arch:
 @register.simple_tag
 def arches(first: FirstSteps) -> list[Arch]:
     """One arch a step, with a tick in those that are done."""
-    gap = (520 - 44) / len(first.steps)
-    return [Arch(round(22 + gap * index, 1), step.is_done) for index, step in enumerate(first.steps)]
+    start = (520 - 44 - 100 * (len(first.steps) - 1)) / 2
+    return [Arch(start + 100 * index, step.is_done) for index, step in enumerate(first.steps)]

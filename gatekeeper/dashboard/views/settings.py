@@ -151,14 +151,14 @@ def _person_page(
     join: forms.JoinForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
-    seats = queries.seats_of(found)
+    seats, has_more_seats = queries.seats_of(found)
     context = {
         "person": found,
         "form": form,
         "join": join or forms.JoinForm(person=found),
         "groups": found.groups.order_by("name"),
-        "seats": seats[: queries.MOST_SEATS],
-        "has_more_seats": len(seats) > queries.MOST_SEATS,
+        "seats": seats,
+        "has_more_seats": has_more_seats,
         "permissions": [forms.PERMISSION_WORDS[name].split("\n")[0] for name in queries.global_permissions(found)],
         "is_me": found.pk == request.user.pk,
         "tab": "people",
