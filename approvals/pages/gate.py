@@ -340,6 +340,12 @@ class GatePage:
         return next((g for g in self.gates if g.position > self.gate.position), None)
 
     @property
+    def may_replan(self) -> bool:
+        if self.facts.is_in_review:  # the same people, known already
+            return self.status.may("withdraw")
+        return self.release.is_running and (self.is_manager or self.is_administrator)
+
+    @property
     def waive_is_offered(self) -> bool:
         return self.status.may("waive")
 
