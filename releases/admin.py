@@ -27,7 +27,7 @@ class OrganisationAdmin(ActionAdmin):
         save_organisation(name=obj.name, actor=request.user)  # type: ignore[arg-type]  # the custom user
 
 
-class DefaultSeatInline(admin.TabularInline):
+class DefaultSeatInline(admin.StackedInline):
     """Which group decides for a function. A default can be given to another group, and never be taken back."""
 
     model = DefaultSeat

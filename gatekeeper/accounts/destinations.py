@@ -24,15 +24,8 @@ _LENGTH = 1000
 
 def safe_destination(address: str) -> str:
     """The address when it is a path of this site, else the first page. Sign-in and sign-out are no destinations."""
-    parts = urlsplit(address) if len(address) <= _LENGTH and not _UNSAFE.search(address) else None
-    if (
-        parts is None
-        or parts.scheme
-        or parts.netloc
-        or not address.startswith("/")
-        or address.startswith("//")
-        or parts.path in ("/sign-in/", "/sign-out/")
-    ):
+    is_path = address.startswith("/") and not address.startswith("//") and len(address) <= _LENGTH
+    if not is_path or _UNSAFE.search(address) or urlsplit(address).path in ("/sign-in/", "/sign-out/"):
         return "/"
     return address
 
