@@ -11,9 +11,8 @@ from approvals.kinds import BlockerCode
 from approvals.pages import timeline
 from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
 from approvals.pages.rows import health_of
-from approvals.pages.steps import Step, gate_url, make_step, timeline_lines
-from approvals.status import GateStatus, RoleStatus, gate_status
-from gatekeeper.accounts.models import User
+from approvals.pages.standing import Standing, Waiting, standing_of, waiting_on
+from approvals.pages.steps import Step, make_step, timeline_lines
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.templatetags.gk import day
 from releases import rules
@@ -88,7 +87,7 @@ class Banner:
     rest: str
 
 
-def _next_step(current: Step, status: GateStatus, today: date) -> str:
+def _next_step(current: Step, status: Standing, today: date) -> str:
     """Whose turn it is at the current gate, and until when."""
     gate = current.gate
     due = "" if gate.due_on is None else f" by {day(gate.due_on)}" if gate.due_on >= today else ""
@@ -108,7 +107,7 @@ def _banner(
     health: rules.HealthMark,
     steps: Sequence[Step],
     current: Step | None,
-    status: GateStatus | None,
+    status: Standing | None,
     delay: int,
     today: date,
 ) -> Banner:
@@ -149,20 +148,14 @@ def _banner(
             return Banner("late", "calendar-x", lead, f"{step} {_released_words(release)}")
         return Banner("ok", "rocket", _released_words(release), step)
     if current is None or status is None:
-        return Banner("ok", "circle-check", "Ready to be released: every gate before the release is passed.",
-                      "Record the day on which it became generally available.", "ship")  # fmt: skip
+        lead = "Ready to be released: every gate before the release is passed."
+        return Banner("ok", "circle-check", lead, "Record the day on which it became generally available.")
     step = _next_step(current, status, today)
-    if delay:
-        after = f" While it is open, every later date is forecast {days_words(delay)} later."
-    else:
-        after = ""
-    reason = health.reason[:1].lower() + health.reason[1:]
-    if release.open_slips or health.reason.startswith(current.gate.name):
-        reason = health.reason
+    after = f" While it is open, every later date is forecast {days_words(delay)} later." if delay else ""
     if health.value == Health.SLIPPED:
-        return Banner("dec", "calendar-x", f"Slipped, because {_the(reason, current)}.", f"{step}{after}")
+        return Banner("dec", "calendar-x", f"Slipped, because {_the(health.reason, current)}.", f"{step}{after}")
     if health.value == Health.AT_RISK:
-        return Banner("cond", "calendar-clock", f"At risk, because {_the(reason, current)}.", step)
+        return Banner("cond", "calendar-clock", f"At risk, because {_the(health.reason, current)}.", step)
     return Banner("none", "calendar-check", "On track.", step)
 
 
@@ -176,59 +169,6 @@ def _released_words(release: Release) -> str:
         return "Released."
     distance = _distance((release.released_on - release.target_on).days, "target")
     return f"Released on {day(release.released_on)}, {distance}."
-
-
-# --- Waiting on ---------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Waiting:
-    """One line of "Waiting on": who, for what, since when, and where to go."""
-
-    state: str
-    title: str
-    note: str
-    url: str
-
-
-def _people(role: RoleStatus) -> str:
-    names = [holder.user.full_name for holder in role.waiting or role.holders]
-    if not names:
-        return "nobody holds this seat"
-    if len(names) > 3:
-        return f"{', '.join(names[:2])} or {len(names) - 2} others"
-    return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} or {names[-1]}"
-
-
-def waiting_on(release: Release, status: GateStatus) -> list[Waiting]:
-    """Whose turn it is at the current gate and what is still in the way, each with its place."""
-    gate, found = status.facts.gate, []
-    url = gate_url(release, gate.key)
-    if status.turn.who == "pm":
-        owner = release.owner.full_name if release.owner else "Product manager"
-        what = f"prepares round {gate.round_number + 1}" if gate.round_number else "prepares the evidence"
-        found.append(
-            Waiting("dec" if gate.state == GateState.DECLINED else "prep", owner, f"Product manager, {what}", url)
-        )
-    for role in status.roles:
-        if role.key not in status.turn.roles:
-            continue
-        state = "late" if role.is_unreachable else "rev"
-        count = f"{role.approvals} of {role.quorum} {'approval' if role.quorum == 1 else 'approvals'}"
-        found.append(Waiting(state, role.name, f"{_people(role)} · {count}", url))
-    skipped = {BlockerCode.NOT_SUBMITTED, BlockerCode.ROLE_APPROVAL_MISSING}
-    marks = {
-        BlockerCode.DECLINED: "dec",
-        BlockerCode.CONDITION_OVERDUE: "cond",
-        BlockerCode.QUORUM_UNREACHABLE: "late",
-        BlockerCode.CHECK_FAILING: "dec",
-    }
-    for blocker in status.blockers:
-        if blocker.code in skipped:
-            continue
-        place = f"{url}#d-{blocker.subject}" if blocker.code == BlockerCode.DELIVERABLE_MISSING else url
-        found.append(Waiting(marks.get(blocker.code, "none"), blocker.message, "", place))
-    return found
 
 
 # --- Activity -----------------------------------------------------------------------------------------------------
@@ -313,7 +253,7 @@ class ReleasePage:
     passed: int
     facts: list[Fact]
     banner: Banner
-    status: GateStatus | None
+    status: Standing | None
     waiting: list[Waiting]
     since: datetime | None
     current: Step | None
@@ -343,7 +283,7 @@ def gates_of(release: Release) -> list[Gate]:
     return list(Gate.objects.filter(release=release).order_by("position"))
 
 
-def release_page(release: Release, user: User, today: date, *, manages: bool) -> ReleasePage:
+def release_page(release: Release, today: date, *, manages: bool) -> ReleasePage:
     """Fetch and work out the whole page; the number of queries does not depend on how much there is to show."""
     gates = gates_of(release)
     by_id = {gate.pk: gate for gate in gates}
@@ -353,7 +293,7 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
     events = list(events_of(release).exclude(kind__in=LEFT_OUT)[:LATEST_EVENTS])
     is_over = release.state == ReleaseState.CANCELLED
     current_gate = next((gate for gate in gates if gate.key == release.current_gate and not is_over), None)
-    status = gate_status(release, current_gate, gates, today, user) if current_gate is not None else None
+    status = standing_of(release, current_gate, gates, today) if current_gate is not None else None
     has_open_slip = release.state == ReleaseState.ACTIVE and bool(release.open_slips)
     delay = rules.forecast_days_late(release.next_due_on, has_open_slip, today)
     misses: dict[int, int] = {cell.position: cell.slips for cell in rules.cells(release.board)}
@@ -388,7 +328,7 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
         since=status.turn.since if status else None,
         current=current,
         delay=delay,
-        chart=timeline.draw(lines, axis_today, width=760, left=206, label_chars=28),
+        chart=timeline.draw(lines, axis_today, width=640, left=186, label_chars=27),
         chart_narrow=timeline.draw(lines, axis_today, width=340, left=134, label_chars=18),
         lines=lines,
         slips=ledger(slips[:LATEST_SLIPS], moves, by_id),
@@ -402,7 +342,7 @@ def release_page(release: Release, user: User, today: date, *, manages: bool) ->
     )
 
 
-def _waiting_words(status: GateStatus | None) -> str:
+def _waiting_words(status: Standing | None) -> str:
     if status is None or status.turn.who != "role":
         return ""
     done = sum(role.state == "approved" for role in status.roles)

@@ -154,7 +154,7 @@ def release_page(request: SignedInRequest, product: str, version: str) -> HttpRe
     """One release: what is true, what comes next, and how it got here."""
     release = the_release(request.user, product, version)
     manages = may_manage(request.user, release.product)
-    page = pages.release_page(release, request.user, today(), manages=manages)
+    page = pages.release_page(release, today(), manages=manages)
     return render_page(request, "releases/release.html", {"release": release, "page": page, "manages": manages})
 
 
