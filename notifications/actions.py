@@ -66,9 +66,7 @@ def watch(*, of: Release | Product, actor: User, clock: Clock = database_clock) 
     found = followed.watch_of(actor)
     if found is not None:
         return found
-    started = Watch.objects.create(
-        person=actor, product=followed.product, release=followed.release, since=followed.at
-    )
+    started = Watch.objects.create(person=actor, product=followed.product, release=followed.release, since=followed.at)
     followed.record(EventKind.WATCH_STARTED, actor)
     return started
 
@@ -93,9 +91,7 @@ def unwatch(*, of: Release | Product, actor: User, clock: Clock = database_clock
 
 
 @transaction.atomic
-def add_stakeholder(
-    *, of: Release | Product, person: User, actor: User, clock: Clock = database_clock
-) -> Watch:
+def add_stakeholder(*, of: Release | Product, person: User, actor: User, clock: Clock = database_clock) -> Watch:
     """Have an active person told of a release's or a product's progress, as a product manager or administrator.
 
     Raises:
@@ -125,9 +121,7 @@ def add_stakeholder(
 
 
 @transaction.atomic
-def remove_stakeholder(
-    *, of: Release | Product, person: User, actor: User, clock: Clock = database_clock
-) -> None:
+def remove_stakeholder(*, of: Release | Product, person: User, actor: User, clock: Clock = database_clock) -> None:
     """Take a person off the list; who had watched by themselves before goes on watching."""
     followed = _Followed(of, clock)
     require_manage(actor, followed.product)

@@ -245,4 +245,3 @@ def is_permanent(error: Exception) -> bool:
     if isinstance(error, smtplib.SMTPDataError):
         return error.smtp_code >= 500
     return isinstance(error, ValueError)
-

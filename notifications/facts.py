@@ -198,4 +198,3 @@ def with_facts(events: Iterable[Event]) -> dict[int, EventFacts]:
 
 def _names_roles(event: Event) -> bool:
     return any(word in event.data for word in ('"roles":', '"role":', '"waiting_on":'))
-

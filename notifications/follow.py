@@ -3,6 +3,7 @@
 from dataclasses import dataclass
 
 from django.core.paginator import Page, Paginator
+from django.db.models import Q
 from django.urls import reverse
 
 from gatekeeper.accounts.models import User
@@ -86,14 +87,22 @@ class StakeholderList:
     def remove_url(self) -> str:
         return _address(self.followed, "-stakeholder-remove")
 
+    @property
+    def is_release(self) -> bool:
+        """People of the whole product are in the list, and are taken off at the product."""
+        return isinstance(self.followed, Release)
+
 
 def stakeholder_list(followed: Followed, user: User, number: str = "1", per_page: int = PER_PAGE) -> StakeholderList:
-    """The stakeholders by name."""
+    """The stakeholders by name: of a release also those of its product, who are told of it too."""
     product = followed.product if isinstance(followed, Release) else followed
+    concerned = Q(release__isnull=True, product=product)
+    if isinstance(followed, Release):
+        concerned |= Q(release=followed)
     watches = (
-        Watch.objects.filter(**_watches(followed), is_stakeholder=True)
-        .select_related("person")
-        .order_by("person__full_name", "person__username")
+        Watch.objects.filter(concerned, is_stakeholder=True)
+        .select_related("person", "product")
+        .order_by("person__full_name", "person__username", "pk")
     )
     return StakeholderList(
         followed=followed,

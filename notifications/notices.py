@@ -295,8 +295,6 @@ def plain(sentence: str, words: Mapping[str, str]) -> str:
     return "".join(text for text, _strong in pieces(sentence, words))
 
 
-
-
 @dataclass(frozen=True)
 class Row:
     """A line of the mail's table: a label and what stands beside it, several lines or none."""

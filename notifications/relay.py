@@ -76,9 +76,9 @@ def _relay_batch(floor: int, is_quiet: bool, clock: Clock) -> int:
         if not _is_the_only_relay():
             return 0
         batch = list(
-            _without_receipt(floor).select_related(
-                "actor", "product", "release", "release__product", "release__owner"
-            )[:BATCH]
+            _without_receipt(floor).select_related("actor", "product", "release", "release__product", "release__owner")[
+                :BATCH
+            ]
         )
         if not batch:
             return 0
@@ -157,5 +157,3 @@ def _deliveries(event: Event, person: User, notice: Notice, now: datetime, is_qu
         elif is_quiet or age > MAILED_FOR or not person.wants_email or not person.email:
             continue
         yield delivery
-
-

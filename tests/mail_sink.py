@@ -57,7 +57,7 @@ class Sink:
 
     # --- aiosmtpd's handler ------------------------------------------------------------------------------------
 
-    async def handle_RCPT(  # noqa: N802
+    async def handle_RCPT(
         self, server: SMTP, session: Session, envelope: Envelope, address: str, _options: list[str]
     ) -> str:
         if reply := self.on_recipient(address):
@@ -65,7 +65,7 @@ class Sink:
         envelope.rcpt_tos.append(address)
         return "250 OK"
 
-    async def handle_EHLO(  # noqa: N802
+    async def handle_EHLO(
         self, server: SMTP, session: Session, envelope: Envelope, hostname: str, responses: list[str]
     ) -> list[str]:
         with self._lock:
@@ -73,7 +73,7 @@ class Sink:
         session.host_name = hostname
         return responses
 
-    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:  # noqa: N802
+    async def handle_DATA(self, server: SMTP, session: Session, envelope: Envelope) -> str:
         recipient = envelope.rcpt_tos[0]
         if reply := self.on_data(recipient):
             return reply

@@ -155,9 +155,7 @@ def four_workers_deliver(sink: Sink) -> None:
     assert not errors
 
 
-def test_four_workers_send_each_mail_once(
-    sink: Sink, settings: Settings, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_four_workers_send_each_mail_once(sink: Sink, settings: Settings, monkeypatch: pytest.MonkeyPatch) -> None:
     """On both engines; first shown with the claim switched off."""
     use(settings, sink)
     monkeypatch.setattr(delivery, "BATCH", 8)
@@ -220,9 +218,9 @@ def test_events_are_announced_once_per_commit_and_never_after_a_rollback(monkeyp
         assert calls == []
     assert calls == [Event.objects.count()], "after the commit, with everything there"
     calls.clear()
-    with pytest.raises(RuntimeError, match="no"), transaction.atomic():
+    with transaction.atomic():
         watch(of=release, actor=cast.outsider)
-        raise RuntimeError("no")
+        transaction.set_rollback(True)
     assert calls == []
 
 
@@ -234,9 +232,9 @@ def test_an_announcement_whose_savepoint_was_undone_is_made_by_the_next_event(
     cast = make_cast()
     calls.clear()
     with transaction.atomic():
-        with pytest.raises(RuntimeError, match="no"), transaction.atomic():
+        with transaction.atomic():
             watch(of=cast.product, actor=cast.pm)
-            raise RuntimeError("no")
+            transaction.set_rollback(True)
         watch(of=cast.product, actor=cast.outsider)
     assert calls == ["told"]
 

@@ -108,7 +108,9 @@ def test_who_turned_mails_off_meanwhile_gets_nothing(cast: Cast, waiting: list[D
     assert skipped(cast.approver) == "The person wants no e-mail."
 
 
-def test_who_may_not_see_the_product_any_more_gets_nothing(cast: Cast, gate: Gate, sink: Sink, settings: Settings) -> None:
+def test_who_may_not_see_the_product_any_more_gets_nothing(
+    cast: Cast, gate: Gate, sink: Sink, settings: Settings
+) -> None:
     use(settings, sink)
     Product.objects.update(is_restricted=True)
     grant_product_permission(
@@ -163,7 +165,9 @@ def test_a_temporary_no_is_tried_again_later(cast: Cast, waiting: list[Delivery]
     assert sink.ids().count(f"<delivery-{found.pk}@localhost>") == 1
 
 
-def test_after_five_attempts_it_is_given_up_and_the_reason_kept(cast: Cast, waiting: list[Delivery], sink: Sink) -> None:
+def test_after_five_attempts_it_is_given_up_and_the_reason_kept(
+    cast: Cast, waiting: list[Delivery], sink: Sink
+) -> None:
     sink.on_data = lambda address: "451 4.3.0 try later" if address.startswith("erik") else ""
     for number in range(1, 8):
         deliver(on=2 + number)

@@ -167,7 +167,7 @@ def test_names_with_line_ends_do_not_become_headers(cast: Cast, submitted: Gate,
 
 def test_an_address_that_is_none_is_refused(cast: Cast, submitted: Gate) -> None:
     User.objects.filter(pk=cast.approver.pk).update(email="erik@example.org\nBcc: all@example.org")
-    with pytest.raises(ValueError, match="header|address"):
+    with pytest.raises(ValueError, match=r"header|address"):
         mail_of(EventKind.SUBMITTED, cast.approver).message()
 
 
@@ -204,7 +204,11 @@ def test_a_very_long_subject_is_cut() -> None:
 
 def test_a_replan_lists_what_moves(cast: Cast, release: Release) -> None:
     replan_release(
-        release_id=release.pk, actor=cast.second_pm, dates={READINESS: day(85)}, reason="A supplier is late", clock=at(3)
+        release_id=release.pk,
+        actor=cast.second_pm,
+        dates={READINESS: day(85)},
+        reason="A supplier is late",
+        clock=at(3),
     )
     relay_all(on=3)
     mail = sent(mail_of(EventKind.RELEASE_REPLANNED, cast.pm))

@@ -43,9 +43,7 @@ def informed(cast: Cast) -> Group:
     """The Support group, which Market Opportunity informs: Ines."""
     group = save_group(name="Support people", actor=cast.administrator, clock=at(0))
     add_to_group(group=group, person=make_person("ines", "Ines Informed"), actor=cast.administrator, clock=at(0))
-    save_product_line(
-        name=cast.line.name, actor=cast.administrator, default_seats={"support": group}, clock=at(0)
-    )
+    save_product_line(name=cast.line.name, actor=cast.administrator, default_seats={"support": group}, clock=at(0))
     return group
 
 
@@ -146,9 +144,7 @@ def test_a_waiver_is_told_and_so_is_its_end(cast: Cast, gate: Gate, followers: N
 
 def test_stepping_aside_is_told_to_the_manager_and_by_mail_when_the_round_is_stuck(cast: Cast, gate: Gate) -> None:
     second = make_person("elsa", "Elsa Engineer")
-    grant_seat(
-        role_id=cast.seat(gate.key, "engineering").pk, holder=second, actor=cast.administrator, clock=at(1)
-    )
+    grant_seat(role_id=cast.seat(gate.key, "engineering").pk, holder=second, actor=cast.administrator, clock=at(1))
     submit(cast, gate)
     recuse(gate_id=gate.pk, round_number=1, actor=second, comment="I know them.", clock=at(3))
     relay_all(on=3)
@@ -190,7 +186,11 @@ def test_a_replan_is_told_to_those_whom_its_preview_names(cast: Cast, release: R
     named = [person.username for person in people_told_of_replan(release, cast.second_pm)]
     assert named == ["ines", "otto", "petra", "stan", "wanda"], "in order of name, without the one who re-plans"
     replan_release(
-        release_id=release.pk, actor=cast.second_pm, dates={READINESS: day(85)}, reason="A supplier is late", clock=at(3)
+        release_id=release.pk,
+        actor=cast.second_pm,
+        dates={READINESS: day(85)},
+        reason="A supplier is late",
+        clock=at(3),
     )
     relay_all(on=3)
     assert told(EventKind.RELEASE_REPLANNED) == {"replanned": set(named)}

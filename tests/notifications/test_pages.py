@@ -173,7 +173,9 @@ def test_one_notice_is_read_and_one_stays_where_one_was(cast: Cast, noticed: Del
     assert in_app(cast.approver).read_at is not None
 
 
-@pytest.mark.parametrize("back", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"])
+@pytest.mark.parametrize(
+    "back", ["https://evil.example/", "//evil.example/", "javascript:alert(1)", "\\\\evil.example"]
+)
 def test_one_is_never_sent_to_another_host(cast: Cast, noticed: Delivery, back: str) -> None:
     response = client_of(cast.approver).post(f"/notifications/{noticed.pk}/read/", {"back": back})
     assert response.headers["Location"] == "/notifications/"
@@ -252,6 +254,15 @@ def test_the_manager_adds_and_removes_a_stakeholder(cast: Cast, release: Release
     assert "Otto Outsider" in text(page)
     assert client.post(f"{address}remove/", {"person": "Otto Outsider (otto)"}).status_code == 302
     assert not Watch.objects.exists()
+
+
+def test_a_release_lists_the_stakeholders_of_its_product_who_are_taken_off_there(cast: Cast, release: Release) -> None:
+    add_stakeholder(of=cast.product, person=cast.outsider, actor=cast.pm, clock=at(1))
+    page = page_of(cast.pm, "/releases/router/1.0/stakeholders/")
+    assert "Otto Outsider" in text(page)
+    assert 'href="/products/router/stakeholders/">all of Router</a>' in page
+    assert "Take Otto Outsider off" not in page
+    assert "Take Otto Outsider off" in page_of(cast.pm, "/products/router/stakeholders/")
 
 
 def test_a_refused_stakeholder_comes_back_with_the_reason_and_what_was_typed(cast: Cast, release: Release) -> None:

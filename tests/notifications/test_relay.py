@@ -53,9 +53,9 @@ def test_what_was_rolled_back_is_not_relayed(cast: Cast, gate: Gate) -> None:
     submit(cast, gate)
     relay_all(on=2)
     before = Delivery.objects.count()
-    with pytest.raises(RuntimeError, match="no"), transaction.atomic():
+    with transaction.atomic():
         decline(cast, gate, "engineering")
-        raise RuntimeError("no")
+        transaction.set_rollback(True)
     assert relay_all(on=3) == 0
     assert Delivery.objects.count() == before
 
@@ -93,9 +93,7 @@ def test_ticks_look_back_an_hour_and_a_full_scan_finds_the_rest(
 # --- The past -----------------------------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    ("days_later", "mails", "notices"), [(0, 2, 2), (3, 2, 2), (4, 0, 2), (30, 0, 2), (31, 0, 0)]
-)
+@pytest.mark.parametrize(("days_later", "mails", "notices"), [(0, 2, 2), (3, 2, 2), (4, 0, 2), (30, 0, 2), (31, 0, 0)])
 def test_nothing_is_sent_for_the_past(cast: Cast, gate: Gate, days_later: int, mails: int, notices: int) -> None:
     submit(cast, gate, on=2)
     relay_all(on=2 + days_later)
