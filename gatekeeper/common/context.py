@@ -55,9 +55,6 @@ ITEMS = (
     NavItem("notifications", "Notifications", "/notifications/", "bell"),
 )
 ADMIN_ITEMS = (
-    NavItem("playbooks", "Playbooks", "/settings/playbooks/", "book-open"),
-    NavItem("audit", "Audit log", "/audit/", "scroll-text"),
-    NavItem("api", "API and webhooks", "/settings/api/", "webhook", ("/settings/api/", "/settings/webhooks/")),
     NavItem(
         "settings", "Settings", "/settings/organisation/", "settings",
         (

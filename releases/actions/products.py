@@ -32,6 +32,9 @@ from releases.permissions import (
 )
 from releases.playbooks import PlaybookSpec
 
+# `/products/new/` is a page.
+RESERVED_SLUGS = frozenset({"new"})
+
 
 @transaction.atomic
 def save_organisation(*, name: str, actor: User, clock: Clock = database_clock) -> Organisation:
@@ -107,6 +110,7 @@ def create_product(
     """
     if actor is not None and not (is_administrator(actor) or actor.has_perm("releases.add_product")):
         raise NotAllowed("no_add_product", "You may not add products.")
+    events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
     problems: list[FieldProblem] = []
     name = name.strip()
     slug = slug or slugify(name)[:64]
@@ -116,6 +120,8 @@ def create_product(
         problems.append(FieldProblem("name", "exists", f"Name: {name} exists already."))
     if not SLUG.regex.match(slug) or len(slug) > 64:  # type: ignore[union-attr]
         problems.append(FieldProblem("slug", "invalid", f"Short name: {SLUG.message}"))
+    elif slug in RESERVED_SLUGS:
+        problems.append(FieldProblem("slug", "reserved", f"Short name: {slug} is an address of its own."))
     elif Product.objects.filter(slug=slug).exists():
         problems.append(FieldProblem("slug", "exists", f"Short name: {slug} exists already."))
     if actor is not None and (owner is None or not owner.is_active):

@@ -364,3 +364,9 @@ def test_a_slip_of_a_restricted_product_is_hidden_with_it(cast: Cast) -> None:
     restrict(cast)
     assert Slip.objects.visible_to(cast.pm).count() == 1
     assert Slip.objects.visible_to(cast.outsider).count() == 0
+
+
+def test_a_product_is_not_called_like_a_page(cast: Cast) -> None:
+    with refused("invalid_product") as found:
+        create_product(name="New", line=cast.line, owner=cast.pm, actor=cast.administrator)
+    assert [(problem.field, problem.code) for problem in found.value.fields] == [("slug", "reserved")]
