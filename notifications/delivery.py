@@ -38,6 +38,7 @@ MOST_ATTEMPTS = 5
 BACKOFF = (timedelta(minutes=1), timedelta(minutes=5), timedelta(minutes=30), timedelta(hours=2))
 # A mail server that cannot be reached is no fault of a mail and costs it no attempt.
 PAUSE_WHEN_UNREACHABLE = timedelta(minutes=1)
+# After so long a mail is no news: the server never came back, or the database was restored from an old backup.
 GIVE_UP_AFTER = timedelta(days=3)
 
 # Switched off only by race tests, to show the fault that the claim prevents.
@@ -124,6 +125,10 @@ class Postman:
         return count, True
 
     def _deliver_one(self, delivery: Delivery, rest: Iterator[Delivery]) -> bool:
+        if delivery.created_at < self.clock() - GIVE_UP_AFTER:
+            logger.error("Mail %s to %s has waited too long", delivery.pk, delivery.recipient_id)
+            _settle(delivery, DeliveryState.FAILED, f"Given up after {GIVE_UP_AFTER.days} days. {delivery.last_error}")
+            return False
         if reason := self._reason_to_skip(delivery):
             _settle(delivery, DeliveryState.SKIPPED, reason)
             return False
@@ -220,13 +225,10 @@ class Postman:
         ).update(leased_until=None)
 
     def _put_off(self, deliveries: Sequence[Delivery], error: str) -> None:
-        """Nobody tries again for a minute, with any mail: a dead server must not keep every worker waiting for it.
-        What has waited for days is given up."""
+        """Nobody tries again for a minute, with any mail: a dead server must not keep every worker waiting for it."""
         self._give_back(deliveries)
         now = self.clock()
-        due = due_mails(now)
-        due.filter(created_at__lt=now - GIVE_UP_AFTER).update(state=DeliveryState.FAILED, last_error=error)
-        due.update(not_before=now + PAUSE_WHEN_UNREACHABLE, last_error=error)
+        due_mails(now).update(not_before=now + PAUSE_WHEN_UNREACHABLE, last_error=error)
 
 
 def _settle(delivery: Delivery, state: str, why: str) -> None:

@@ -169,8 +169,10 @@ def test_after_five_attempts_it_is_given_up_and_the_reason_kept(
     cast: Cast, waiting: list[Delivery], sink: Sink
 ) -> None:
     sink.on_data = lambda address: "451 4.3.0 try later" if address.startswith("erik") else ""
+    now = moment(2)
     for number in range(1, 8):
-        deliver(on=2 + number)
+        deliver(on=2, clock=fixed_clock(now))
+        now += timedelta(hours=3)
         expected = min(number, 5)
         state = DeliveryState.FAILED if number >= 5 else DeliveryState.WAITING
         assert state_of(cast.approver) == (state, expected)
@@ -215,6 +217,13 @@ def test_a_server_that_never_comes_back_is_given_up_after_days(
     deliver(on=4)
     assert state_of(cast.approver) == (DeliveryState.WAITING, 0)
     deliver(on=6)
+    assert state_of(cast.approver) == (DeliveryState.FAILED, 0)
+    assert "Given up after 3 days. The mail server cannot be reached" in of(cast.approver).last_error
+
+
+def test_an_old_backup_that_is_restored_mails_nothing(cast: Cast, waiting: list[Delivery], sink: Sink) -> None:
+    assert deliver(on=9) == 0
+    assert not sink.messages
     assert state_of(cast.approver) == (DeliveryState.FAILED, 0)
 
 
