@@ -26,6 +26,8 @@ ATTRIBUTES = {
 SCHEMES = {"http", "https", "mailto"}
 # A card's title is an h3, so the first heading inside it is an h4.
 FIRST_LEVEL, LAST_LEVEL = 4, 6
+# Parsing takes up to the square of the length for texts made to be slow; a longer text is shown as it was written.
+MOST_CHARACTERS = 50_000
 
 
 def _image(renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: Any) -> str:
@@ -79,9 +81,12 @@ def _fit_headings(tokens: list[Token]) -> None:
 @lru_cache(maxsize=64)
 def render_markdown(text: str) -> SafeString:
     """HTML of an evidence text. Safe by nh3's allow-list, which is the last step; equal texts are rendered once."""
-    tokens = PARSER.parse(text)
-    _fit_headings(tokens)
-    raw = PARSER.renderer.render(tokens, PARSER.options, {})
+    if len(text) > MOST_CHARACTERS:
+        raw = f'<pre tabindex="0">{escapeHtml(text)}</pre>'
+    else:
+        tokens = PARSER.parse(text)
+        _fit_headings(tokens)
+        raw = PARSER.renderer.render(tokens, PARSER.options, {})
     return SafeString(
         nh3.clean(
             raw,

@@ -20,8 +20,8 @@ from approvals.status import GateStatus, RoleStatus, gate_status, vote_refusal
 from gatekeeper.accounts.models import User
 from gatekeeper.common.errors import Blocker
 from releases import rules as release_rules
-from releases.kinds import GateState, ReleaseState
-from releases.models import DateMove, Gate, Release, Slip
+from releases.kinds import EventKind, GateState, ReleaseState
+from releases.models import DateMove, Event, Gate, Release, Slip
 from releases.permissions import is_administrator, product_permissions
 from releases.playbooks import DISCIPLINES
 
@@ -780,6 +780,7 @@ class MilestonePage:
     moves: list[DateMove]
     slips: list[Slip]
     total_moves: int
+    source: str
 
     @property
     def days_late(self) -> int | None:
@@ -801,6 +802,10 @@ MOVES_SHOWN = 50
 def milestone_page(release: Release, gate: Gate, gates: list[Gate]) -> MilestonePage:
     """The page of one milestone."""
     moves = DateMove.objects.filter(gate=gate).order_by("-effective_on", "-pk")
+    recorded = Event.objects.filter(
+        release=release, kind=EventKind.GATE_RECORDED, subject__contains=f'"gate":"{gate.key}"'
+    ).order_by("-number")
+    event = recorded.first()
     return MilestonePage(
         release=release,
         gate=gate,
@@ -808,4 +813,5 @@ def milestone_page(release: Release, gate: Gate, gates: list[Gate]) -> Milestone
         moves=list(moves[:MOVES_SHOWN]),
         slips=list(Slip.objects.filter(gate=gate).order_by("-due_on")[:MOVES_SHOWN]),
         total_moves=moves.count(),
+        source=str(event.payload.get("source", "")) if event is not None else "",
     )

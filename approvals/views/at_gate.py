@@ -29,9 +29,11 @@ class Place:
     gates: list[Gate]
 
 
-def the_gate(user: User, product: str, version: str, key: str) -> Place:
-    """A gate of a release that the person may see, or 404."""
+def the_gate(user: User, product: str, version: str, key: str, *, with_history: bool = False) -> Place:
+    """A gate of a release that the person may see, or 404. Recorded history has no rounds, decisions or evidence."""
     release = the_release(user, product, version)
+    if release.is_history and not with_history:
+        raise Http404("Recorded history has no gates to decide.")
     gates = list(release.gates.order_by("position"))
     for gate in gates:
         if gate.key == key:

@@ -45,7 +45,7 @@ from releases.models import Gate
 @require_GET
 def gate(request: SignedInRequest, product: str, version: str, gate: str) -> HttpResponse:
     """The gate as it concerns this person now; of recorded history, the milestone."""
-    place = the_gate(request.user, product, version, gate)
+    place = the_gate(request.user, product, version, gate, with_history=True)
     if place.release.is_history:
         page = milestone_page(place.release, place.gate, place.gates)
         return render_page(

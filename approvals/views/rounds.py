@@ -2,7 +2,7 @@
 
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import Http404, HttpResponse
+from django.http import HttpResponse
 from django.shortcuts import get_object_or_404
 from django.views.decorators.http import require_GET
 
@@ -10,25 +10,18 @@ from approvals.models import Submission
 from approvals.pages.gate import declines_of, round_lines
 from approvals.pages.rounds import RoundPage, rounds_of
 from approvals.views.access import page_number
-from approvals.views.at_gate import Place, the_gate
+from approvals.views.at_gate import the_gate
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.pages import render_page
 
 PER_PAGE = 25
 
 
-def _gate_with_rounds(request: SignedInRequest, product: str, version: str, gate: str) -> Place:
-    place = the_gate(request.user, product, version, gate)
-    if place.release.is_history:
-        raise Http404("Recorded history has no rounds.")
-    return place
-
-
 @login_required
 @require_GET
 def round_list(request: SignedInRequest, product: str, version: str, gate: str) -> HttpResponse:
     """Every round of a gate, newest first."""
-    place = _gate_with_rounds(request, product, version, gate)
+    place = the_gate(request.user, product, version, gate)
     listed = Paginator(rounds_of(place.gate), PER_PAGE).get_page(page_number(request))
     numbers = [submission.number for submission in listed]
     declines = declines_of(place.gate, request.user, after=min(numbers) - 1) if numbers else {}
@@ -45,7 +38,7 @@ def round_list(request: SignedInRequest, product: str, version: str, gate: str) 
 @require_GET
 def round_page(request: SignedInRequest, product: str, version: str, gate: str, number: int) -> HttpResponse:
     """One round: exactly what was submitted, and what was decided."""
-    place = _gate_with_rounds(request, product, version, gate)
+    place = the_gate(request.user, product, version, gate)
     found = get_object_or_404(Submission.objects.select_related("submitted_by"), gate=place.gate, number=number)
     context = {
         "page": RoundPage(place.release, place.gate, found, request.user),

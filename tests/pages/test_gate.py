@@ -1,6 +1,7 @@
 """The gate page: one address that prepares, decides and records, by state and by who reads."""
 
 from datetime import timedelta
+from io import BytesIO
 
 import pytest
 from django.db import connection
@@ -13,9 +14,11 @@ from approvals.actions.rounds import expire_waivers, withdraw_submission
 from approvals.actions.seats import grant_seat
 from approvals.models import Condition, Decision, Evidence, Submission
 from gatekeeper.common.calendars import day_of
+from releases.actions.history import import_releases
 from releases.actions.products import change_product, grant_product_permission
 from releases.actions.releases import hold_release
 from releases.actions.slips import record_all_misses
+from releases.importing import read_releases
 from tests.cast import (
     COMPLETENESS,
     MARKET,
@@ -508,6 +511,36 @@ def test_the_roles_are_asked_for_again_only_when_something_changed(cast: Cast) -
 
 
 # --- Recorded history ---------------------------------------------------------------------------------------------
+
+HISTORY = """product,release,milestone_position,milestone,planned_date_baseline,planned_date_current,actual_date,source
+Old Router,3.1,1,3.1 beta,2019-01-10,2019-01-20,2019-01-22,https://history.example/beta
+Old Router,3.1,2,3.1 final,2019-03-01,2019-03-15,,<b>mail</b>
+"""
+
+
+def test_a_recorded_milestone_shows_its_dates_its_move_and_its_source(cast: Cast) -> None:
+    import_releases(table=read_releases(BytesIO(HISTORY.encode())))
+    client = client_of(cast.outsider)
+    page = client.get("/releases/old-router/3.1/gates/beta/")
+    text = text_of(page)
+    assert "Recorded history: it happened elsewhere" in text
+    assert "Thu 10 Jan 2019" in text
+    assert "Sun 20 Jan 2019" in text
+    assert "Tue 22 Jan 2019" in text
+    assert "2 days after the plan" in text
+    assert "+12 days" in text
+    assert 'href="https://history.example/beta"' in page.content.decode()
+    open_end = client.get("/releases/old-router/3.1/gates/final/")
+    assert "Not recorded" in text_of(open_end)
+    assert "<b>mail</b>" not in open_end.content.decode()
+    assert client.get("/releases/old-router/3.1/gates/beta/rounds/").status_code == 404
+    with nothing_changes():
+        for rest in ("submit/", "decide/", "withdraw/", "waive/", "recuse/"):
+            refused = client_of(cast.administrator).post(f"/releases/old-router/3.1/gates/beta/{rest}", {})
+            assert refused.status_code == 404, rest
+
+
+# --- Addresses ----------------------------------------------------------------------------------------------------
 
 
 def test_nothing_else_is_found_under_a_gates_address(cast: Cast) -> None:
