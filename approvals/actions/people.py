@@ -113,6 +113,7 @@ def create_person(
     """
     if actor is not None:
         require_administrator(actor)
+    events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
     person = User(username=username, email=email, full_name=full_name.strip(), title=title.strip()[:120])
     problems = _person_problems(username, email, full_name)
     if password is not None:
@@ -160,6 +161,7 @@ def change_profile(
 ) -> User:
     """Change a person's name, e-mail, role title and display settings. Decisions keep the name of their time."""
     _require_self_or_administrator(actor, person)
+    events.lock_organisation()
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     problems = _person_problems(stored.username, email, full_name, besides=stored.pk)
     if len(title) > 120:
@@ -186,6 +188,7 @@ def change_profile(
 def change_password(*, person: User, actor: User, password: str, clock: Clock = database_clock) -> None:
     """Set a new password. Other sessions of the person end, because their key depends on it."""
     _require_self_or_administrator(actor, person)
+    events.lock_organisation()
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if problems := _password_problems(password, stored):
         raise Refused("weak_password", "The password was not changed.", fields=problems)

@@ -59,6 +59,8 @@ def create_release(
         Refused: version, target, playbook or owner; every problem at once.
     """
     require_manage(actor, product)
+    # Two people may plan the same version at once: the second one waits, and is told that it exists.
+    Product.objects.select_for_update(no_key=True).get(pk=product.pk)
     at = clock()
     today = day_of(at)
     problems: list[FieldProblem] = []
@@ -246,7 +248,7 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
     require_manage(actor, release.product)
     locked.enter(ReleaseState.ACTIVE)
     assert release.held_on is not None and release.target_on is not None
-    days = (locked.today - release.held_on).days
+    days = max(0, (locked.today - release.held_on).days)  # a clock that was set back holds nothing up
     Hold.objects.filter(release=release, resumed_on__isnull=True).update(resumed_on=locked.today)
     reason = f"On hold for {days} {'day' if days == 1 else 'days'}: {release.state_reason}"
     release.held_on, release.resume_by, release.state_reason = None, None, ""
