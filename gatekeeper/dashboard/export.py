@@ -6,8 +6,8 @@ from datetime import date
 from typing import Any
 
 from approvals.pages.rows import health_of
+from gatekeeper.dashboard.queries import portfolio
 from releases import rules
-from releases.kinds import GateState
 from releases.models import Playbook, Release
 from releases.querysets import ReleaseQuerySet
 
@@ -20,8 +20,8 @@ HEAD = (
     "current gate due",
 )  # fmt: skip
 HISTORY_HEAD = (
-    "product line", "product", "version", "theme", "playbook", "milestones", "milestones recorded", "milestones missed",
-    "baseline", "target", "released", "slip days",
+    "product line", "product", "version", "theme", "playbook", "milestones", "recorded", "slipped", "slip days",
+    "missed", "missed days", "baseline", "target", "released", "release slip days",
 )  # fmt: skip
 
 
@@ -91,13 +91,16 @@ def history_rows(found: ReleaseQuerySet) -> Iterator[Sequence[Any]]:
     """The head, then a row a recorded release."""
     yield HISTORY_HEAD
     for release in _streamed(found):
-        board = rules.cells(release.board)
+        (row,) = portfolio.history_rows([release])
         yield [
             *_beginning(release),
             release.playbook.slug,
-            len(board),
-            sum(cell.state == GateState.RECORDED for cell in board),
-            sum(cell.slips for cell in board),
+            row.milestones,
+            row.recorded,
+            row.slipped,
+            row.slip_days,
+            row.missed,
+            row.missed_days,
             release.baseline_on,
             release.target_on,
             release.released_on,

@@ -10,7 +10,7 @@ from statistics import median
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, F, Q, QuerySet, Sum, Value
+from django.db.models import Count, DurationField, F, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
@@ -23,7 +23,7 @@ from gatekeeper.dashboard.queries.filters import Filters, filtered, ordered
 from gatekeeper.dashboard.queries.words import counted, span_words
 from releases import rules
 from releases.kinds import GateState, Health, ReleaseState
-from releases.models import Gate, Product, ProductLine, Release, Slip
+from releases.models import Gate, Product, ProductLine, Release
 from releases.permissions import sees_every_product
 from releases.querysets import ReleaseQuerySet
 
@@ -73,12 +73,14 @@ class Row:
 
 @dataclass(frozen=True)
 class HistoryRow:
-    """One release of recorded history."""
+    """One release of recorded history, with the figures of the slip report."""
 
     release: Release
     url: str
     recorded: int
     milestones: int
+    slipped: int
+    slip_days: int
     missed: int
     missed_days: int
 
@@ -266,11 +268,16 @@ class Portfolio:
 
     @cached_property
     def history_figures(self) -> dict[str, int]:
-        """Slips of the recorded releases that are shown."""
-        found: dict[str, int | None] = Slip.objects.filter(release__in=self.found.order_by().values("pk")).aggregate(
-            slips=Count("pk"), days=Sum("days"), releases=Count("release", distinct=True)
+        """How late the recorded milestones that are shown were, against baseline and against the date in force."""
+        gates = Gate.objects.filter(release__in=self.found.order_by().values("pk"))
+        late, missed = Q(decided_on__gt=F("baseline_due_on")), Q(decided_on__gt=F("due_on"))
+        found: dict[str, Any] = gates.aggregate(
+            slipped=Count("pk", filter=late),
+            slip_days=Sum(F("decided_on") - F("baseline_due_on"), filter=late, output_field=DurationField()),
+            missed=Count("pk", filter=missed),
+            missed_days=Sum(F("decided_on") - F("due_on"), filter=missed, output_field=DurationField()),
         )
-        return {name: value or 0 for name, value in found.items()}
+        return {name: value.days if isinstance(value, timedelta) else value or 0 for name, value in found.items()}
 
     @property
     def sees_everything(self) -> bool:
@@ -342,25 +349,29 @@ def cell_of(cell: rules.BoardCell, url: str, today: date, is_running: bool, is_m
     return Cell(state, text, label, f"{url}gates/{cell.key}/", label if is_mixed else "")
 
 
-def history_rows(releases: Sequence[Release]) -> list[HistoryRow]:
-    """Recorded releases as rows: what is known of their milestones."""
-    days = dict(
-        Slip.objects.filter(release__in=[release.pk for release in releases])
-        .values_list("release")
-        .annotate(total=Sum("days"))
-        .order_by()
-    )
+def history_rows(releases: Iterable[Release]) -> list[HistoryRow]:
+    """Recorded releases as rows, from their boards alone."""
     rows = []
     for release in releases:
         board = rules.cells(release.board)
+        slips = [days for cell in board if (days := _days_late(cell.baseline_due_on, cell.decided_on)) > 0]
+        misses = [days for cell in board if (days := _days_late(cell.due_on, cell.decided_on)) > 0]
         rows.append(
             HistoryRow(
                 release=release,
                 url=release_path(release),
                 recorded=sum(cell.state == GateState.RECORDED for cell in board),
                 milestones=len(board),
-                missed=sum(cell.slips for cell in board),
-                missed_days=days.get(release.pk) or 0,
+                slipped=len(slips),
+                slip_days=sum(slips),
+                missed=len(misses),
+                missed_days=sum(misses),
             )
         )
     return rows
+
+
+def _days_late(planned: str | None, actual: str | None) -> int:
+    if planned is None or actual is None:
+        return 0
+    return (date.fromisoformat(actual) - date.fromisoformat(planned)).days
