@@ -163,6 +163,7 @@ def test_four_workers_send_each_mail_once(sink: Sink, settings: Settings, monkey
     tell(people)
     relay.relay_events()
     monkeypatch.setattr(delivery, "IS_CLAIMING", False)
+    sink.slow = 0.01
     four_workers_deliver(sink)
     repeated = Counter(sink.ids())
     assert set(repeated) == ids_of_mails()
@@ -170,6 +171,7 @@ def test_four_workers_send_each_mail_once(sink: Sink, settings: Settings, monkey
 
     Delivery.objects.filter(channel=Channel.EMAIL).update(state=DeliveryState.WAITING, sent_at=None, attempts=0)
     sink.messages.clear()
+    sink.slow = 0.0
     monkeypatch.setattr(delivery, "IS_CLAIMING", True)
     four_workers_deliver(sink)
     assert Counter(sink.ids()) == dict.fromkeys(ids_of_mails(), 1)
