@@ -263,6 +263,7 @@ def test_a_form_without_errors_has_no_summary() -> None:
         ("Choose a person", "choose a person"),
         ("27.1 exists", "27.1 exists"),
         ("CSV is empty", "CSV is empty"),
+        ("Otto Outsider is here", "Otto Outsider is here"),
         ("", ""),
     ],
 )

@@ -395,8 +395,9 @@ def error_summary(form: forms.BaseForm, heading: str = "Nothing was saved.") -> 
 
 def lower_first(text: str) -> str:
     """A sentence after a colon begins small, unless its first word is a name or a number."""
-    head = text.split(" ", 1)[0]
-    return text[:1].lower() + text[1:] if head[1:].islower() or head == "A" else text
+    head, *rest = text.split(" ", 2)
+    is_name = bool(rest) and rest[0][:1].isupper()
+    return text[:1].lower() + text[1:] if (head[1:].islower() and not is_name) or head == "A" else text
 
 
 # --- lists ---------------------------------------------------------------------------------------------------------
