@@ -75,6 +75,8 @@ class ProductLineAdmin(ActionAdmin):
         """Saved with its seats, below: one action, one event."""
 
     def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
+        for formset in formsets:
+            formset.save(commit=False)  # saves nothing; lists what is new, for the admin's own log
         line = form.instance
         seats = {
             row["function"]: row["group"]

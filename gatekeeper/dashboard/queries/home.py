@@ -213,17 +213,24 @@ class Home:
             title = f"Release {release}: every gate before it is passed"
             steps.append(Step("ok", title, f"Target {day_short(target)}", target, f"{url}ship/", "Release"))
         elif gate is not None:
-            steps.append(self._gate_step(release, gate, f"{url}gates/{gate.key}/"))
+            steps += self._gate_steps(release, gate, f"{url}gates/{gate.key}/")
         return steps
 
+    def _gate_steps(self, release: Release, gate: Gate, url: str) -> list[Step]:
+        """What the current gate waits for; people who are missing keep nobody from preparing."""
+        if not release.is_quorum_unreachable:
+            return [self._gate_step(release, gate, url)]
+        late = gate.due_on is not None and gate.due_on < self.today
+        title = f"{gate.name} cannot reach its quorums: too few people can decide"
+        note = f"{release} · {GateState(gate.state).label.lower()} · due {day(gate.due_on)}"
+        stuck = Step("late" if late else "dec", title, note, gate.due_on, url)
+        return [stuck] if gate.state == GateState.IN_REVIEW else [stuck, self._gate_step(release, gate, url)]
+
     def _gate_step(self, release: Release, gate: Gate, url: str) -> Step:
-        """The one step of the current gate: whoever's turn it is."""
+        """The step of whoever's turn it is."""
         due, where, number = gate.due_on, f"{release} · ", gate.round_number
         late = "late" if due is not None and due < self.today else ""
         by = f" · due {day(due)}"
-        if release.is_quorum_unreachable:
-            title = f"{gate.name} cannot reach its quorums: too few people can decide"
-            return Step(late or "dec", title, f"{where}{GateState(gate.state).label.lower()}{by}", due, url)
         if gate.state == GateState.IN_REVIEW:
             needs = self.needs.roles[gate.pk]
             out = approval_rules.missing_approvals(needs, self.needs.votes[gate.pk])
