@@ -237,10 +237,11 @@ def gate_revoke(request: SignedInRequest, product: str, version: str, gate: str,
     found = get_object_or_404(
         Decision.objects.select_related("role", "submission"), pk=decision, submission__gate=place.gate
     )
+    conditions = " Its conditions are closed." if found.conditions.exists() else ""
     verb = Verb(
         key="revoke",
         heading=f"Revoke your decision as {found.role.name}?",
-        text=f"You can decide on round {found.submission.number} again after this. Its conditions are closed.",
+        text=f"You can decide on round {found.submission.number} again after this.{conditions}",
         form=RevokeForm(_bound(request), auto_id="revoke-%s"),
         url=gate_url(place.gate, place.release, "gate-revoke", decision=found.pk),
         button="Revoke the decision",

@@ -205,7 +205,7 @@ def test_a_missed_date_says_how_late_and_what_each_day_costs(cast: Cast) -> None
     page = text_of(client_of(cast.pm).get(address(gate)))
     assert "Late, preparing round 1" in page
     assert "5 days late" in page
-    assert "The date was missed 5 days ago." in page
+    assert "The gate is 5 days late." in page
 
 
 # --- Deciding -----------------------------------------------------------------------------------------------------
