@@ -1,0 +1,372 @@
+"""The demo with what the walk needs besides: the people who are asked, and one release per situation.
+
+Each of two products, a public and a restricted one, gets the same releases through the real actions, so that every
+address of the table exists, and every form would be taken from the right person.
+"""
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from typing import Any
+
+from django.contrib.auth.models import Group
+from django.contrib.auth.tokens import default_token_generator
+from django.core.files.uploadedfile import SimpleUploadedFile
+from django.core.management import call_command
+from django.utils import timezone
+from django.utils.http import urlsafe_base64_encode
+
+from approvals.actions.decisions import NewCondition, record_decision
+from approvals.actions.evidence import save_evidence
+from approvals.actions.people import create_person, deactivate_person
+from approvals.actions.rounds import submit_evidence, waive_gate
+from approvals.actions.seats import grant_seat
+from approvals.models import ApproverRole, Condition, Decision, Deliverable, Submission
+from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.clock import Clock, database_clock, fixed_clock
+from gatekeeper.common.models import Heartbeat
+from gatekeeper.common.tasks import BEAT
+from gatekeeper.demo import Demo
+from gatekeeper.demo_signins import PASSWORD
+from notifications.actions import add_stakeholder
+from notifications.kinds import Channel
+from notifications.models import Delivery
+from notifications.relay import relay_events
+from releases.actions.products import grant_product_permission
+from releases.actions.releases import activate_release, create_release, hold_release, offsets_of, ship_release
+from releases.models import Gate, Playbook, Product, ProductLine, Release
+from releases.playbooks import parse_playbook
+from releases.rules import planned_dates
+
+PUBLIC, RESTRICTED = "insight-lake", "signal-stream"
+GATE = "market-opportunity"
+REASON = "Because the walk over every address asks for a reason."
+# user names by the table's columns; vera and dora are nobody of the demo
+PEOPLE: Mapping[str, str] = {
+    "outsider": "sam",
+    "viewer": "vera",
+    "owner": "priya",
+    "manager": "nadia",
+    "approver": "grace",
+    "other_approver": "ines",
+    "portfolio": "erik",
+    "executive": "helen",
+    "administrator": "chloe",
+    "deactivated": "dora",
+}
+
+
+# the fields, or how to write them for one person
+Form = dict[str, Any] | Callable[[User | None], dict[str, Any]]
+
+
+@dataclass
+class Place:
+    """One product with its situations: addresses (arguments by URL name) and forms (data by URL name)."""
+
+    product: Product
+    arguments: dict[str, dict[str, Any]] = field(default_factory=dict)
+    data: dict[str, Form] = field(default_factory=dict)
+
+    def form(self, name: str, person: User | None) -> dict[str, Any]:
+        """What somebody sends."""
+        found = self.data.get(name, {})
+        return found(person) if callable(found) else found
+
+
+@dataclass
+class Stage:
+    """Everything that the tests walk over."""
+
+    people: dict[str, User]
+    public: Place
+    restricted: Place
+
+    def place(self, name: str) -> Place:
+        return {"public": self.public, "restricted": self.restricted}[name]
+
+
+def set_stage() -> Stage:
+    """Load the demo, add the people and the releases, and tell everybody of what happened."""
+    call_command("load_playbooks", verbosity=0)
+    Demo(lambda _line: None).load()
+    chloe = User.objects.get(username="chloe")
+    for username in ("vera", "dora"):
+        person = create_person(
+            username=username,
+            email=f"{username}@larkfield.example",
+            full_name=f"{username.title()} Walker",
+            password=PASSWORD,
+            actor=chloe,
+        )
+        for product in Product.objects.filter(slug__in=[PUBLIC, RESTRICTED]):
+            grant_product_permission(product=product, codename="view_product", holder=person, actor=chloe)
+            if username == "dora":
+                grant_product_permission(product=product, codename="manage_product", holder=person, actor=chloe)
+                grant_product_permission(product=product, codename="waive_gate", holder=person, actor=chloe)
+    people = {column: User.objects.get(username=username) for column, username in PEOPLE.items()}
+    places = [_set_place(Product.objects.get(slug=slug), people) for slug in (PUBLIC, RESTRICTED)]
+    deactivate_person(person=people["deactivated"], actor=chloe)
+    Heartbeat.objects.beat(BEAT, timezone.now() + timedelta(hours=1))  # the walk may take its time
+    people["deactivated"].refresh_from_db()
+    relay_events()
+    for place in places:
+        _add_notices(place, people)
+    stage = Stage(people, *places)
+    _name_settings(stage)
+    return stage
+
+
+# --- Releases -----------------------------------------------------------------------------------------------------
+
+
+def _set_place(product: Product, people: Mapping[str, User]) -> Place:
+    today = day_of(timezone.now())
+    owner = people["owner"]
+    playbook = Playbook.objects.filter(slug="seven-gates").order_by("-version")[0]
+
+    then = fixed_clock(timezone.now() - timedelta(days=3))
+
+    def plan(version: str, clock: Clock = database_clock) -> Release:
+        target_on = today + timedelta(days=250)
+        return create_release(
+            product=product, version=version, playbook=playbook, target_on=target_on, actor=owner, clock=clock
+        )
+
+    def run(version: str) -> Release:
+        return activate_release(release_id=plan(version).pk, actor=owner)
+
+    plan("W.draft")
+    work = run("W.work")
+    _supply(work, owner)
+    review = _in_review(run("W.review"), owner)
+    decided = _in_review(run("W.decided"), owner)
+    decision = record_decision(
+        gate_id=decided.gate_id,
+        round_number=1,
+        role_key="sales",
+        actor=people["approver"],
+        verdict="approve",
+        comment="Clear once there is a price list.",
+        conditions=[NewCondition("Price list for partners", owner, today + timedelta(days=30))],
+    )
+    hold_release(release_id=run("W.held").pk, actor=owner, reason=REASON, resume_by=today + timedelta(days=20))
+    _waive_all(run("W.ready"), people["executive"])
+    _released(plan("W.out", then), people["executive"], owner, then)
+    mei = User.objects.get(username="mei")
+    add_stakeholder(of=work, actor=owner, person=mei)
+    add_stakeholder(of=product, actor=owner, person=mei)
+    grant_seat(role_id=_seat(product).pk, holder=User.objects.get(username="jonas"), actor=people["administrator"])
+    place = Place(product)
+    _name_addresses(place, review, decision)
+    _write_forms(place, people, today, playbook)
+    return place
+
+
+def _gate(release: Release) -> Gate:
+    return release.gates.get(key=GATE)
+
+
+def _supply(release: Release, owner: User) -> None:
+    """Every deliverable of the first gate, the first with a file in two versions."""
+    for number, thing in enumerate(Deliverable.objects.filter(gate=_gate(release)).order_by("position")):
+        if number:
+            save_evidence(deliverable_id=thing.pk, actor=owner, kind="text", text="What we found.")
+            continue
+        for words in (b"first", b"second"):
+            upload = SimpleUploadedFile("brief.txt", words, "text/plain")
+            save_evidence(deliverable_id=thing.pk, actor=owner, kind="file", upload=upload)
+
+
+def _in_review(release: Release, owner: User) -> Submission:
+    _supply(release, owner)
+    return submit_evidence(gate_id=_gate(release).pk, actor=owner, summary="Please look at the brief.")
+
+
+def _waive_all(release: Release, executive: User, clock: Clock = database_clock) -> None:
+    until = day_of(timezone.now()) + timedelta(days=60)
+    for gate in release.gates.filter(offset_months=None).order_by("position"):
+        waive_gate(gate_id=gate.pk, actor=executive, reason=REASON, expires_on=until, clock=clock)
+
+
+def _released(release: Release, executive: User, owner: User, clock: Clock) -> None:
+    """Released some days ago, so that the day can be corrected to one that is not in the future."""
+    activate_release(release_id=release.pk, actor=owner, clock=clock)
+    _waive_all(release, executive, clock)
+    ship_release(release_id=release.pk, actor=owner, released_on=day_of(clock()), clock=clock)
+
+
+def _seat(product: Product) -> ApproverRole:
+    """A seat that a group holds and one more person."""
+    return ApproverRole.objects.get(product=product, gate_key=GATE, key="finance")
+
+
+def _add_notices(place: Place, people: Mapping[str, User]) -> None:
+    """A notice about this product in everybody's list, so that each person reads one of their own."""
+    event = Delivery.objects.filter(event__product=place.product, channel=Channel.APP).order_by("-pk")[0]
+    mine = {}
+    for column, person in people.items():
+        found, _made = Delivery.objects.get_or_create(
+            event=event.event,
+            recipient=person,
+            channel=Channel.APP,
+            defaults={
+                "notice": event.notice,
+                "created_at": event.created_at,
+                "not_before": event.created_at,
+                "state": event.state,
+            },
+        )
+        mine[column] = found.pk
+    # the approver's own; everybody else meets somebody else's
+    for name in ("notification-read", "notification-open"):
+        place.arguments[name] = {"delivery": mine["approver"]}
+
+
+# --- Addresses and forms ------------------------------------------------------------------------------------------
+
+
+def _name_addresses(place: Place, review: Submission, decision: Decision) -> None:
+    """The arguments of every URL name that takes some."""
+    slug = place.product.slug
+
+    def release(version: str) -> dict[str, Any]:
+        return {"product": slug, "version": version}
+
+    def gate(version: str) -> dict[str, Any]:
+        return release(version) | {"gate": GATE}
+
+    brief = Deliverable.objects.filter(gate=review.gate).order_by("position")[0].key
+    names = place.arguments
+    of_product = (
+        "product", "product-releases", "product-edit", "product-seats", "seats-prepare", "seat-grant", "seat-revoke",
+        "permission-grant", "permission-revoke", "product-watch", "product-stakeholders", "product-stakeholder-remove",
+    )  # fmt: skip
+    of_release = (
+        "release", "release-activity", "release-replans", "release-edit", "release-hold", "release-cancel",
+        "release-replan", "release-watch", "release-stakeholders", "release-stakeholder-remove",
+    )  # fmt: skip
+    names |= {name: {"product": slug} for name in of_product}
+    names |= {name: release("W.work") for name in of_release}
+    names["release-activate"] = release("W.draft")
+    names["release-resume"] = release("W.held")
+    names["release-ship"] = release("W.ready")
+    names["release-correct-date"] = release("W.out")
+    for name in ("gate", "gate-submit", "gate-waive"):
+        names[name] = gate("W.work")
+    for name in ("evidence-save", "evidence-remove"):
+        names[name] = gate("W.work") | {"deliverable": brief}
+    for name in ("evidence-file", "evidence-restore"):
+        names[name] = gate("W.work") | {"deliverable": brief, "number": 1}
+    names["evidence-file/submitted"] = gate("W.review") | {"deliverable": brief, "number": 2}
+    for name in ("gate-withdraw", "gate-decide", "gate-recuse", "rounds"):
+        names[name] = gate("W.review")
+    names["round"] = gate("W.review") | {"number": 1}
+    names["gate-revoke"] = gate("W.decided") | {"decision": decision.pk}
+    names["condition-close"] = gate("W.decided") | {"condition": Condition.objects.get(decision=decision).pk}
+    names["inbox-decide"] = {"submission": review.pk}
+
+
+def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook: Playbook) -> None:
+    """What the right person would send: a form that is whole, so that a refusal is about the person."""
+    soon = (today + timedelta(days=30)).isoformat()
+    work = Release.objects.get(product=place.product, version="W.work")
+    days = {gate.key: gate.due_on for gate in work.gates.all()}
+    moved = dict.fromkeys(days) | {key: (due + timedelta(days=1)).isoformat() for key, due in days.items() if due}
+    seat = _seat(place.product)
+    decision = {"choice": "approve", "role": "sales", "round": 1, "comment": "Clear, thank you."}
+    offsets = offsets_of(parse_playbook(playbook.definition))
+    planned = planned_dates(offsets, today + timedelta(days=250))
+    place.data.update(
+        {
+            "release-new": {
+                "product": place.product.pk, "version": "W.new", "name": "", "owner": people["owner"].pk,
+                "playbook": playbook.pk, "target_on": (today + timedelta(days=300)).isoformat(),
+            },
+            "release-edit": {"name": "Another theme", "owner": people["owner"].pk},
+            "release-activate": {f"dates.{key}": due.isoformat() for key, due in planned.items()},
+            "release-hold": {"reason": REASON, "resume_by": soon},
+            "release-resume": {"sure": "yes"},
+            "release-cancel": {"reason": REASON},
+            "release-ship": {"released_on": today.isoformat()},
+            "release-correct-date": {"released_on": (today - timedelta(days=1)).isoformat(), "reason": REASON},
+            "release-replan": {
+                "reason": REASON,
+                "dates.target": (work.target_on + timedelta(days=1)).isoformat() if work.target_on else "",
+                "initial-dates.target": work.target_on.isoformat() if work.target_on else "",
+                **{f"dates.{key}": value for key, value in moved.items()},
+                **{f"initial-dates.{key}": due.isoformat() for key, due in days.items() if due},
+            },
+            "gate-submit": {"summary": "Please look at the brief."},
+            "gate-withdraw": {"reason": REASON},
+            "gate-decide": decision,
+            "inbox-decide": decision,
+            "gate-recuse": {"comment": REASON, "round": 1},
+            "gate-waive": {"reason": REASON, "expires_on": soon},
+            "gate-revoke": {"reason": REASON},
+            "condition-close": {"note": "The price list is there."},
+            "evidence-save": {"kind": "text", "text": "What we found since."},
+            "evidence-remove": {},
+            "evidence-restore": {},
+            "product-edit": {
+                "name": place.product.name, "description": "Other words.", "owner": "Priya Raman (priya)",
+                "is_restricted": "on" if place.product.is_restricted else "",
+            },
+            "seats-prepare": {"playbook": playbook.pk},
+            "seat-grant": {"role": seat.pk, "holder": "Hannah Price (hannah)"},
+            "seat-revoke": {"role": seat.pk, "holder": "Jonas Weber (jonas)"},
+            "permission-grant": {"permission": "contribute", "holder": "Jonas Weber (jonas)"},
+            "permission-revoke": {"permission": "view_product", "holder": "Vera Walker (vera)"},
+            "product-watch": {"watch": "1"},
+            "release-watch": {"watch": "1"},
+            "product-stakeholders": {"person": "Daniel Okafor (daniel)"},
+            "release-stakeholders": {"person": "Daniel Okafor (daniel)"},
+            "product-stakeholder-remove": {"person": "Mei Tanaka (mei)"},
+            "release-stakeholder-remove": {"person": "Mei Tanaka (mei)"},
+        }
+    )  # fmt: skip
+
+
+def _name_settings(stage: Stage) -> None:
+    """What belongs to no product: everybody's own pages, and the organisation's settings."""
+    place = stage.public
+    jonas, dora = User.objects.get(username="jonas"), stage.people["deactivated"]
+    group = Group.objects.get(name="Engineering leads")
+    for name in ("settings-person", "settings-person-join", "settings-person-link", "settings-person-deactivate"):
+        place.arguments[name] = {"person": jonas.pk}
+    place.arguments |= {
+        "settings-person-reactivate": {"person": dora.pk},
+        "settings-group": {"group": group.pk},
+        "settings-group-leave": {"group": group.pk, "person": User.objects.get(username="hannah").pk},
+        "settings-line": {"line": "remote-support"},
+        "password-set": {
+            "identity": urlsafe_base64_encode(str(jonas.pk).encode()),
+            "token": default_token_generator.make_token(jonas),
+        },
+    }
+
+    def profile(person: User | None) -> dict[str, Any]:
+        return {"full_name": "Another Name", "email": person.email if person else "", "theme": "dark"}
+
+    words = {"full_name": "Another Name", "email": "another@larkfield.example"}
+    place.data |= {
+        "profile": profile,
+        "password": {"current_password": PASSWORD, "password": "another seven gates"},
+        "password-set": {"password": "another seven gates"},
+        "password-reset": {"email": jonas.email},
+        "sign-in": {"username": "sam", "password": PASSWORD},
+        "product-new": {
+            "name": "Fleet Map", "line": ProductLine.objects.get(slug="remote-support").pk,
+            "owner": "Priya Raman (priya)",
+        },
+        "settings-organisation": {"name": "Larkfield"},
+        "settings-person": words,
+        "settings-person-new": words | {"username": "another"},
+        "settings-person-join": {"group": Group.objects.get(name="Finance").pk},
+        "settings-groups": {"name": "Release train"},
+        "settings-group": {"person": "Jonas Weber (jonas)"},
+        "settings-line-new": {"name": "Field Tools"},
+        "settings-line": {"name": "Remote Support", "description": "Other words."},
+        "setup": words | {"organisation": "Another", "username": "another", "password": "another seven gates"},
+    }  # fmt: skip
