@@ -20,7 +20,9 @@ from releases.playbooks import GateSpec, PlaybookSpec
 from releases.ports import MissCause
 
 
-def ensure_seats(product: Product, gates: Iterable[GateSpec]) -> tuple[dict[tuple[str, str], ApproverRole], list[ApproverRole]]:
+def ensure_seats(
+    product: Product, gates: Iterable[GateSpec]
+) -> tuple[dict[tuple[str, str], ApproverRole], list[ApproverRole]]:
     """Every seat that some gates need; missing ones are created and given to the product line's default groups.
 
     Returns:

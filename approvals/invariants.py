@@ -31,7 +31,9 @@ def check_gates() -> Iterator[Difference]:
     last = 0
     while True:
         batch = list(
-            Gate.objects.filter(pk__gt=last, release__kind="gates").select_related("release__product").order_by("pk")[:BATCH]
+            Gate.objects.filter(pk__gt=last, release__kind="gates")
+            .select_related("release__product")
+            .order_by("pk")[:BATCH]
         )
         if not batch:
             return
@@ -69,9 +71,9 @@ def _check_gate(gate: Gate, rounds: list[Submission], is_waived: bool, condition
     wanted = ROUND_OF_STATE.get(GateState(gate.state))
     if wanted is not None and last != wanted:
         yield Difference("state", name, f"state is {gate.state}, its last round is {last}")
-    if wanted is None and last in (RoundState.OPEN, RoundState.APPROVED, RoundState.DECLINED):
-        if gate.state != GateState.WAIVED or last in (RoundState.OPEN, RoundState.APPROVED):
-            yield Difference("state", name, f"state is {gate.state}, its last round is {last}")
+    ends = (RoundState.OPEN, RoundState.APPROVED, RoundState.DECLINED)
+    if wanted is None and last in ends and (gate.state, last) != (GateState.WAIVED, RoundState.DECLINED):
+        yield Difference("state", name, f"state is {gate.state}, its last round is {last}")
     for submission in rounds:
         yield from _check_round(f"{name} round {submission.number}", submission)
 
@@ -96,7 +98,9 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
         if submission.ended_at is not None and decision.decided_at > submission.ended_at:
             yield Difference("decision", who, "decided after the round had ended")
         if not hasattr(decision, "revocation"):
-            votes.append(rules.Vote(decision.on_behalf_of_id or decision.decided_by_id, decision.role.key, decision.verdict))
+            votes.append(
+                rules.Vote(decision.on_behalf_of_id or decision.decided_by_id, decision.role.key, decision.verdict)
+            )
     people = [vote.person for vote in votes]
     if len(people) != len(set(people)):
         yield Difference("decision", name, "somebody has two standing decisions")
@@ -118,9 +122,11 @@ def check_evidence() -> Iterator[Difference]:
     ).filter(count__gt=0)
     for thing in newest.iterator(BATCH):
         if not thing.top == thing.latest == thing.count:
-            yield Difference("evidence", str(thing), f"versions up to {thing.top}, latest {thing.latest}, {thing.count} rows")
+            yield Difference(
+                "evidence", str(thing), f"versions up to {thing.top}, latest {thing.latest}, {thing.count} rows"
+            )
     for item in Evidence.objects.filter(kind=EvidenceKind.FILE).iterator(BATCH):
-        if not item.file.storage.exists(item.file.name):
+        if not item.file.storage.exists(str(item.file.name)):
             yield Difference("file", str(item), "its file is missing")
             continue
         digest = hashlib.sha256()

@@ -138,7 +138,9 @@ class Submission(models.Model):
     number = models.PositiveIntegerField()
     state = models.CharField(max_length=9, choices=RoundState.choices, default=RoundState.OPEN)
     summary = models.TextField(blank=True)
-    snapshot = models.TextField(help_text="Canonical JSON: evidence, roles and quorums, contributors; see rules.snapshot.")
+    snapshot = models.TextField(
+        help_text="Canonical JSON: evidence, roles and quorums, contributors; see rules.snapshot."
+    )
     digest = models.CharField(max_length=71, help_text="sha256: and the SHA-256 of the snapshot.")
     submitted_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="submissions")
     submitted_at = models.DateTimeField()
@@ -238,7 +240,9 @@ class Condition(models.Model):
 
     class Meta:
         ordering = ("due_on", "id")
-        indexes = (models.Index(fields=["owner", "due_on"], condition=Q(closed_at__isnull=True), name="condition_open"),)
+        indexes = (
+            models.Index(fields=["owner", "due_on"], condition=Q(closed_at__isnull=True), name="condition_open"),
+        )
 
     def __str__(self) -> str:
         return self.text
@@ -249,7 +253,9 @@ class Waiver(models.Model):
 
     gate = models.ForeignKey(Gate, models.PROTECT, related_name="waivers")
     kind = models.CharField(max_length=11, choices=WaiverKind.choices, default=WaiverKind.GATE)
-    subject = models.CharField(max_length=120, blank=True, help_text="Key of the deliverable or check; empty: the gate.")
+    subject = models.CharField(
+        max_length=120, blank=True, help_text="Key of the deliverable or check; empty: the gate."
+    )
     waived_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="waivers")
     printed_name = models.CharField(max_length=120)
     printed_title = models.CharField(max_length=120, blank=True)
@@ -267,4 +273,3 @@ class Waiver(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gate} waived"
-

@@ -10,7 +10,7 @@ from django.db.models import Q
 from gatekeeper.accounts.models import User
 
 if TYPE_CHECKING:
-    from approvals.models import ApproverRole
+    from approvals.models import ApproverRole  # noqa: F401  # the linter does not see the name in the subscript
 
 
 class ApproverRoleQuerySet(models.QuerySet["ApproverRole"]):

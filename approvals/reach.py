@@ -28,9 +28,7 @@ def seats_of(holder: User | Group) -> list[int]:
     if isinstance(holder, User):
         return list(ApproverRole.objects.all().held_by(holder).values_list("pk", flat=True))
     return list(
-        ApproverRole.objects.filter(
-            Q(approverrolegroupobjectpermission__group=holder)
-        ).values_list("pk", flat=True)
+        ApproverRole.objects.filter(Q(approverrolegroupobjectpermission__group=holder)).values_list("pk", flat=True)
     )
 
 

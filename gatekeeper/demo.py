@@ -99,7 +99,17 @@ class Story:
 
 STORIES = (
     Story("assist-console", "26.4", "Consent audit, faster session start", 6, 5, "partly", conditions=(3,)),
-    Story("assist-console", "27.1", "Unattended access and hand-over", 4, 1, "half", declined=(4,), conditions=(3,), pushed=14),
+    Story(
+        "assist-console",
+        "27.1",
+        "Unattended access and hand-over",
+        4,
+        1,
+        "half",
+        declined=(4,),
+        conditions=(3,),
+        pushed=14,
+    ),
     Story("assist-console", "27.2", "Regional data residency", 1, 9, "open"),
     Story("assist-mobile", "5.3", "Camera sharing", 6, -9, "ready", late={2: 12}),
     Story("assist-mobile", "5.4", "Offline notes", 4, 13),
@@ -403,7 +413,7 @@ class Demo:
         gate.refresh_from_db()
         decisions.record_decision(
             gate_id=gate.pk, round_number=gate.round_number, role_key=role.role.key, actor=decider, verdict="decline",
-            comment="The plan has no capacity for the part that everything hangs on. Please add it and say who does it.",
+            comment="The plan has no capacity for the part that all hangs on. Please add it and say who does it.",
             clock=self.at(day, 9, 30),
         )  # fmt: skip
 
@@ -428,6 +438,6 @@ class Demo:
             decisions.record_decision(
                 gate_id=gate.pk, round_number=gate.round_number, role_key=row.role.key, actor=decider,
                 verdict="approve", conditions=conditions,
-                comment="Good to go once the hand-over is tested." if conditions else ("Clear, thank you." if index else ""),
+                comment="Good to go once the hand-over is tested." if conditions else "Clear, thank you." * bool(index),
                 clock=self.at(day, 11, index * 7),
             )  # fmt: skip

@@ -40,8 +40,8 @@ CAST = (
     DemoPerson("ines", "Inês Duarte", "Security and legal counsel", ("security-and-legal",)),
     DemoPerson("pedro", "Pedro Santos", "Program manager", ("program-management",)),
     DemoPerson(
-        "helen", "Helen Brandt", "Chief Product Officer", ("product-leadership",), "reads the portfolio, may waive gates",
-        ("releases.view_portfolio",),
+        "helen", "Helen Brandt", "Chief Product Officer", ("product-leadership",),
+        "reads the portfolio, may waive gates", ("releases.view_portfolio",),
     ),
     DemoPerson("erik", "Erik Sand", "Chief Executive Officer", (), "reads the portfolio", ("releases.view_portfolio",)),
     DemoPerson(

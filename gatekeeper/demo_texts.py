@@ -75,11 +75,11 @@ Median time on task fell from 74 s to 41 s between the two rounds.
 - **Risk:** no severity 1 defect of the last release may take more than one engineer.
 """),
     ("scope baseline", """46 requirements: 22 Must, 15 Should, 9 Could. First to be cut: bulk hand-over, themes."""),
-    ("must requirements", """All 22 Must requirements are accepted; the list with the accepting person is linked below."""),
+    ("must requirements", """All 22 Must requirements are accepted; who accepted each stands in the list."""),
     ("defect", """Severity 1: 0. Severity 2: 3, each with an owner and a date. Trend falling for four weeks."""),
-    ("release candidate", """RC 3 ran a week on the staging tenant. Rollback took 11 minutes, tested twice, the second time by an outsider."""),
+    ("release candidate", """RC 3 ran a week on the staging tenant. Rollback took 11 minutes, twice."""),
     ("runbook", """Nine runbooks, each walked through by somebody who did not write it."""),
     ("sales training", """Two sessions held, 41 of 44 people certified. The recording is in the library."""),
     ("actuals", """Weekly use 37 % (claimed 40 %), median hand-over 2.1 min (claimed 2), cases 0.6 %."""),
-    ("lessons", """The decision at Functional Completeness came a week too late: the defect trend was known earlier."""),
+    ("lessons", """The decision at Functional Completeness came a week late: the trend was known."""),
 )  # fmt: skip

@@ -1,6 +1,6 @@
 from typing import Any
 
-from django.apps import AppConfig
+from django.apps import AppConfig, apps
 from django.db.models.signals import post_migrate
 
 
@@ -17,4 +17,4 @@ class ReleasesConfig(AppConfig):
     def ready(self) -> None:
         """Append-only tables get their triggers anew after each migration of their app."""
         for label in ("releases", "approvals"):
-            post_migrate.connect(_guard, sender=self.apps.get_app_config(label), dispatch_uid=f"guard {label}")
+            post_migrate.connect(_guard, sender=apps.get_app_config(label), dispatch_uid=f"guard {label}")

@@ -16,7 +16,6 @@ from gatekeeper.common.calendars import day_of
 from releases.kinds import EVENT_KINDS
 from releases.models import Checkpoint, Event, EventPosition, Gate, Organisation, Product, Release
 
-
 # Called once after each transaction that has written events and has committed; `notifications` wakes its relay here.
 after_commit: list[Callable[[], None]] = []
 
@@ -153,9 +152,7 @@ class BrokenLink:
 def verify_streams(batch: int = 2000) -> Iterator[BrokenLink]:
     """Recompute every chain; yields the first broken link of each stream. Memory is flat in events."""
     heads = {"organisation": (0, "")}
-    heads.update(
-        (o.stream, (o.event_number, o.event_hash)) for o in Organisation.objects.all()
-    )
+    heads.update((o.stream, (o.event_number, o.event_hash)) for o in Organisation.objects.all())
     for release in Release.objects.only("id", "event_number", "event_hash").iterator(batch):
         heads[release.stream] = (release.event_number, release.event_hash)
     seen: set[str] = set()

@@ -77,8 +77,10 @@ def _check_order(release: Release, gates: list[Gate]) -> Iterator[Difference]:
             yield Difference("released", name, "is released without a date")
     if release.state == ReleaseState.CLOSED and any(not gate.is_passed for gate in gates):
         yield Difference("closed", name, "is closed while a gate is not passed")
-    if release.state == ReleaseState.ACTIVE and not working and any(
-        not gate.is_passed and not gate.is_after_release for gate in gates
+    if (
+        release.state == ReleaseState.ACTIVE
+        and not working
+        and any(not gate.is_passed and not gate.is_after_release for gate in gates)
     ):
         yield Difference("order", name, "is active and no gate is open")  # fmt: skip
 
@@ -95,7 +97,9 @@ def _check_dates(release: Release, gates: list[Gate], moves: list[DateMove]) -> 
         day = first
         for move in by_gate[gate_id]:
             if move.from_on != day:
-                yield Difference("ledger", f"{release}: {name}", f"a row moves it from {move.from_on}, it stood at {day}")
+                yield Difference(
+                    "ledger", f"{release}: {name}", f"a row moves it from {move.from_on}, it stood at {day}"
+                )
             day = move.to_on
         if day != stored:
             yield Difference("ledger", f"{release}: {name}", f"stands at {stored}, its ledger gives {day}")
@@ -108,7 +112,8 @@ def _check_slips(name: str, gates: list[Gate], slips: list[Slip]) -> Iterator[Di
     for gate in gates:
         found = by_gate[gate.pk]
         if gate.is_passed:
-            assert gate.decided_on is not None and gate.due_on is not None
+            assert gate.decided_on is not None
+            assert gate.due_on is not None
             late = gate.decided_on > gate.due_on
             if late and gate.due_on not in found:
                 yield Difference("slip", f"{name}: {gate}", f"was passed after {gate.due_on} without a slip")

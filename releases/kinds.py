@@ -119,7 +119,7 @@ class EventKind:
     GROUP_LEFT = "accounts.group.left"
     USER_CREATED = "accounts.user.created"
     USER_CHANGED = "accounts.user.changed"
-    USER_PASSWORD_CHANGED = "accounts.user.password_changed"
+    USER_PASSWORD_CHANGED = "accounts.user.password_changed"  # noqa: S105  # the name of an event
     USER_DEACTIVATED = "accounts.user.deactivated"
     USER_REACTIVATED = "accounts.user.reactivated"
     WATCH_STARTED = "notifications.watch.started"

@@ -12,7 +12,7 @@ from gatekeeper.common.calendars import add_months, day_of
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict
 from releases import events, ports, rules
-from releases.kinds import EventKind, GateState, MoveKind, ReleaseState
+from releases.kinds import EventKind, GateState, ReleaseState
 from releases.models import DateMove, Event, Gate, Release, Slip
 
 # Switched off only by race tests, to show the fault that the lock prevents.

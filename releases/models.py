@@ -267,7 +267,9 @@ class Gate(models.Model):
         )
         indexes = (
             models.Index(fields=["sweep_on", "release"], condition=Q(sweep_on__isnull=False), name="gate_sweep"),
-            models.Index(fields=["waiver_expires_on"], condition=Q(state="waived", is_waiver_expired=False), name="gate_waiver"),
+            models.Index(
+                fields=["waiver_expires_on"], condition=Q(state="waived", is_waiver_expired=False), name="gate_waiver"
+            ),
         )  # fmt: skip
 
     def __str__(self) -> str:

@@ -40,9 +40,7 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     Without codenames: any permission, ownership or seat (what opens a restricted product).
     """
     perms = codenames or PRODUCT_PERMISSIONS
-    direct = Q(
-        productuserobjectpermission__user=user, productuserobjectpermission__permission__codename__in=perms
-    )
+    direct = Q(productuserobjectpermission__user=user, productuserobjectpermission__permission__codename__in=perms)
     products = _table("releases.Product")._default_manager.order_by()
     mine = products.filter(direct).values("pk")
     groups = products.filter(
@@ -140,5 +138,3 @@ def require_administrator(user: User) -> None:
     """Refuse anybody but administrators."""
     if not is_administrator(user):
         raise NotAllowed("not_administrator", "Only an administrator may do this.")
-
-

@@ -54,7 +54,7 @@ class CheckSpec:
 
 @dataclass(frozen=True)
 class GateSpec:
-    """One gate: when it is due relative to GA (days, or months after GA), who decides, who is informed, what it asks."""
+    """One gate: when it is due relative to GA (days, or months after), who decides, who is informed, what it asks."""
 
     key: str
     name: str
@@ -112,7 +112,9 @@ class _Reader:
             return []
         return [(f"{place}.{name}[{i}]", row) for i, row in enumerate(value)]
 
-    def text(self, data: Mapping[str, Any], name: str, place: str, *, limit: int = 200, default: str | None = None) -> str:
+    def text(
+        self, data: Mapping[str, Any], name: str, place: str, *, limit: int = 200, default: str | None = None
+    ) -> str:
         value = data.get(name, default)
         if not isinstance(value, str) or (default is None and not value.strip()):
             self.fail(f"{place}.{name}", "expected a text")
@@ -195,7 +197,18 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     data = read.mapping(
         row,
         place,
-        {"key", "name", "short_name", "offset_days", "offset_months", "roles", "informed", "deliverables", "checks", "questions"},
+        {
+            "key",
+            "name",
+            "short_name",
+            "offset_days",
+            "offset_months",
+            "roles",
+            "informed",
+            "deliverables",
+            "checks",
+            "questions",
+        },
     )
     days = read.number(data, "offset_days", place, -3650, 0)
     months = read.number(data, "offset_months", place, 1, 60)
@@ -206,7 +219,9 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     for spot, item in read.rows(data, "roles", place):
         role = read.mapping(item, spot, {"key", "name", "quorum"})
         quorum = read.number(role, "quorum", spot, 1, 50)
-        roles.append(RoleSpec(read.key(role, spot), read.text(role, "name", spot, limit=80), 1 if quorum is None else quorum))
+        roles.append(
+            RoleSpec(read.key(role, spot), read.text(role, "name", spot, limit=80), 1 if quorum is None else quorum)
+        )
     read.distinct([role.key for role in roles], f"{place}.roles")
     if kind == "gates" and not roles:
         read.fail(f"{place}.roles", "a gate without approver roles could never be approved")

@@ -16,8 +16,8 @@ from releases.kinds import GateState, Health, ReleaseState
 from releases.permissions import granted_product_ids, is_administrator, sees_every_product
 from releases.rules import DAYS_TO_AT_RISK, WORKING_DAYS_FOR_REVIEW
 
-if TYPE_CHECKING:
-    from releases.models import Event, Product, Release, Slip
+if TYPE_CHECKING:  # the linter does not see the names in subscripts
+    from releases.models import Event, Product, Release, Slip  # noqa: F401
 
 
 def visible_products(user: User | AnonymousUser, prefix: str = "") -> Q:

@@ -3,6 +3,7 @@
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
+from itertools import pairwise
 from typing import Any, NamedTuple
 
 from gatekeeper.common.calendars import add_months, working_days_left
@@ -76,9 +77,7 @@ def display_state(state: str, *, due_on: date | None, today: date, conditions: i
     return "none"
 
 
-def planned_dates(
-    offsets: Sequence[tuple[str, int | None, int | None]], target_on: date
-) -> dict[str, date]:
+def planned_dates(offsets: Sequence[tuple[str, int | None, int | None]], target_on: date) -> dict[str, date]:
     """Due dates from (key, offset in days, offset in months) and the target GA date."""
     return {
         key: add_months(target_on, months) if months is not None else target_on + timedelta(days=days or 0)
@@ -129,9 +128,7 @@ class DateProblem:
 TARGET = "target"
 
 
-def cascade(
-    gates: Sequence[PlannedGate], target_on: date, wanted: Mapping[str, date]
-) -> list[Move]:
+def cascade(gates: Sequence[PlannedGate], target_on: date, wanted: Mapping[str, date]) -> list[Move]:
     """Every date that moves when some are re-planned.
 
     Gates move along with the last re-planned gate before them by the same days, unless pinned; so does the target
@@ -170,7 +167,7 @@ def date_problems(
             problems.append(DateProblem(key, "date_in_past", f"{name}: {day:%-d %b %Y} is in the past."))
         elif key in touched and day > latest:
             problems.append(DateProblem(key, "date_too_far", f"{name}: {day:%-d %b %Y} is more than ten years ahead."))
-    for (key, name, day), (next_key, next_name, next_day) in zip(ordered, ordered[1:], strict=False):
+    for (key, name, day), (next_key, next_name, next_day) in pairwise(ordered):
         if day > next_day and (key in touched or next_key in touched):
             problems.append(
                 DateProblem(

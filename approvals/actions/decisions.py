@@ -39,7 +39,8 @@ def _require_round(facts: GateFacts, gate: Gate, number: int) -> Submission:
         raise Conflict("stale_round", f"Round {number} of {gate.name} is over: the gate is {words} now.")
     if submission.number != number:
         raise Conflict(
-            "stale_round", f"Round {number} is over: round {submission.number} of {gate.name} is open now. Read it first."
+            "stale_round",
+            f"Round {number} is over: round {submission.number} of {gate.name} is open now. Read it first.",
         )
     return submission
 
@@ -128,7 +129,12 @@ def record_decision(
         locked.record(
             EventKind.CONDITION_OPENED,
             gate=gate,
-            data={"condition": condition.pk, "text": condition.text, "owner": condition.owner_id, "due_on": condition.due_on},
+            data={
+                "condition": condition.pk,
+                "text": condition.text,
+                "owner": condition.owner_id,
+                "due_on": condition.due_on,
+            },
         )
     result = rules.outcome(facts.needs, facts.votes)
     if result == rules.DECLINED:
@@ -138,9 +144,7 @@ def record_decision(
     elif result == rules.APPROVED:
         end_round(locked, gate, RoundState.APPROVED)
         locked.enter_gate(gate, GateState.APPROVED)
-        pass_gate(
-            locked, gate, EventKind.GATE_APPROVED, {"round": submission.number}, SettledHow.LATE_APPROVAL
-        )
+        pass_gate(locked, gate, EventKind.GATE_APPROVED, {"round": submission.number}, SettledHow.LATE_APPROVAL)
     else:
         _tell_if_stuck(locked, gate)
     locked.finish()
@@ -157,9 +161,7 @@ def _tell_if_stuck(locked: LockedRelease, gate: Gate) -> None:
         locked.record(EventKind.QUORUM_UNREACHABLE, gate=gate, data={"round": gate.round_number, "roles": list(short)})
 
 
-def _check_conditions(
-    locked: LockedRelease, verdict: str, conditions: Sequence[NewCondition]
-) -> list[NewCondition]:
+def _check_conditions(locked: LockedRelease, verdict: str, conditions: Sequence[NewCondition]) -> list[NewCondition]:
     if conditions and verdict != Verdict.APPROVE:
         raise Refused.for_field("conditions", "not_an_approval", "Conditions go with an approval.")
     checked = []
@@ -169,7 +171,9 @@ def _check_conditions(
         if not locked.today <= condition.due_on <= latest_allowed_day(locked.today):
             raise Refused.for_field(f"{place}.due_on", "date_in_past", "A condition's due date must lie from today on.")
         if condition.owner.pk not in who_may_see(locked.release.product, [condition.owner.pk]):
-            raise Refused.for_field(f"{place}.owner", "cannot_see", f"{condition.owner} cannot see {locked.release.product}.")
+            raise Refused.for_field(
+                f"{place}.owner", "cannot_see", f"{condition.owner} cannot see {locked.release.product}."
+            )
         checked.append(NewCondition(text, condition.owner, condition.due_on))
     return checked
 

@@ -58,7 +58,7 @@ def store_upload(upload: UploadedFile) -> StoredFile:
     if upload.size > limit:
         raise Refused.for_field("file", "too_large", f"The file is larger than {limit // 1_000_000} MB.")
     field = Evidence._meta.get_field("file")
-    storage = field.storage  # type: ignore[attr-defined]
+    storage = field.storage
     digest = hashlib.sha256()
     for chunk in upload.chunks():
         digest.update(chunk)
@@ -75,7 +75,7 @@ def store_upload(upload: UploadedFile) -> StoredFile:
 
 def discard_upload(stored: StoredFile) -> None:
     """Remove an upload whose row was not written."""
-    Evidence._meta.get_field("file").storage.delete(stored.path)  # type: ignore[attr-defined]
+    Evidence._meta.get_field("file").storage.delete(stored.path)
 
 
 def _lock(deliverable_id: int, actor: User, clock: Clock) -> tuple[LockedRelease, Gate, Deliverable, Evidence | None]:
@@ -173,7 +173,8 @@ def _save(
             "name": deliverable.name,
             "version": evidence.version,
             "kind": evidence.kind,
-            "sha256": evidence.sha256 or hashlib.sha256((evidence.text or evidence.url or evidence.note).encode()).hexdigest(),
+            "sha256": evidence.sha256
+            or hashlib.sha256((evidence.text or evidence.url or evidence.note).encode()).hexdigest(),
         },
     )
     locked.finish()

@@ -21,7 +21,7 @@ from releases.permissions import GLOBAL_PERMISSIONS, is_administrator, require_a
 
 def _person_problems(username: str, email: str, full_name: str, *, besides: int | None = None) -> list[FieldProblem]:
     problems: list[FieldProblem] = []
-    others = User.objects.exclude(pk=besides)
+    others = User.objects.all() if besides is None else User.objects.exclude(pk=besides)
     try:
         User.username_validator(username)
     except ValidationError:
@@ -89,9 +89,7 @@ def create_first_administrator(
 
 def _grant_globals(person: User, names: tuple[str, ...]) -> None:
     codenames = [name.split(".")[1] for name in names]
-    person.user_permissions.add(
-        *Permission.objects.filter(content_type__app_label="releases", codename__in=codenames)
-    )
+    person.user_permissions.add(*Permission.objects.filter(content_type__app_label="releases", codename__in=codenames))
 
 
 @transaction.atomic

@@ -169,9 +169,7 @@ def require_running(locked: LockedRelease) -> None:
 
 
 @transaction.atomic
-def waive_gate(
-    *, gate_id: int, actor: User, reason: str, expires_on: date, clock: Clock = database_clock
-) -> Waiver:
+def waive_gate(*, gate_id: int, actor: User, reason: str, expires_on: date, clock: Clock = database_clock) -> Waiver:
     """Let a gate through without approval, until a date. Shown as waived, never counted as approved.
 
     Raises:
@@ -186,9 +184,7 @@ def waive_gate(
     require_running(locked)
     if gate.state not in status.WAIVABLE:
         raise Conflict("wrong_state", f"{gate.name} is {GateState(gate.state).label.lower()} and cannot be waived.")
-    reason = require_text(
-        "reason", reason, "A reason", least=rules.WAIVER_REASON_LENGTH, most=rules.COMMENT_LENGTH
-    )
+    reason = require_text("reason", reason, "A reason", least=rules.WAIVER_REASON_LENGTH, most=rules.COMMENT_LENGTH)
     if not locked.today < expires_on <= latest_allowed_day(locked.today):
         raise Refused.for_field("expires_on", "date_in_past", "The waiver must expire after today, within ten years.")
     waiver = Waiver.objects.create(

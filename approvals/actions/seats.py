@@ -98,7 +98,9 @@ def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock
         raise Refused.for_field("holder", "not_holder", f"{holder} does not hold {role.name} directly.")
     lock_deciding([role.pk], actor, clock)
     in_review = set(
-        releases_deciding_in([role.pk]).filter(current_state="in_review", is_quorum_unreachable=False).values_list("pk", flat=True)
+        releases_deciding_in([role.pk])
+        .filter(current_state="in_review", is_quorum_unreachable=False)
+        .values_list("pk", flat=True)
     )
     remove_perm("approvals.decide", holder, role)
     events.record_for_organisation(
@@ -107,6 +109,6 @@ def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock
     stuck = [release for release in refresh_reachability([role.pk], actor, clock) if release.pk in in_review]
     if stuck:
         names = ", ".join(str(release) for release in stuck)
-        raise Conflict("empties_needed_role", f"{role.name} could not reach its quorum any more in the open round of {names}.")
-
-
+        raise Conflict(
+            "empties_needed_role", f"{role.name} could not reach its quorum any more in the open round of {names}."
+        )

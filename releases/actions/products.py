@@ -42,9 +42,7 @@ def save_organisation(*, name: str, actor: User, clock: Clock = database_clock) 
     require_administrator(actor)
     organisation = events.lock_organisation()
     organisation.name = require_text("name", name, "A name", most=120)
-    events.record(
-        organisation, EventKind.ORGANISATION_SAVED, actor=actor, at=clock(), data={"name": organisation.name}
-    )
+    events.record(organisation, EventKind.ORGANISATION_SAVED, actor=actor, at=clock(), data={"name": organisation.name})
     organisation.save()
     return organisation
 
@@ -130,7 +128,13 @@ def create_product(
         raise Refused("invalid_product", "The product was not created.", fields=problems)
     at = clock()
     product = Product.objects.create(
-        name=name, slug=slug, line=line, owner=owner, description=description, is_restricted=is_restricted, created_at=at
+        name=name,
+        slug=slug,
+        line=line,
+        owner=owner,
+        description=description,
+        is_restricted=is_restricted,
+        created_at=at,
     )
     if owner is not None:
         assign_perm("releases.manage_product", owner, product)

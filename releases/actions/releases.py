@@ -113,7 +113,13 @@ def create_release(
 
 @transaction.atomic
 def change_release(
-    *, release_id: int, actor: User, name: str, owner: User, target_on: date | None = None, clock: Clock = database_clock
+    *,
+    release_id: int,
+    actor: User,
+    name: str,
+    owner: User,
+    target_on: date | None = None,
+    clock: Clock = database_clock,
 ) -> Release:
     """Change a release's theme and product manager; a draft's target too (a running one is re-planned)."""
     locked = lock_release(release_id, actor=actor, clock=clock)
@@ -191,9 +197,7 @@ def activate_release(
     return locked.finish()
 
 
-def planned_due_dates(
-    spec: PlaybookSpec, target_on: date, today: date, dates: Mapping[str, date]
-) -> dict[str, date]:
+def planned_due_dates(spec: PlaybookSpec, target_on: date, today: date, dates: Mapping[str, date]) -> dict[str, date]:
     """Due dates at activation; explicit ones win.
 
     Raises:
@@ -210,13 +214,12 @@ def planned_due_dates(
     problems = rules.date_problems(ordered + after, keys, today, latest_allowed_day(today) + timedelta(days=3700))
     if problems:
         places = [(p, p.about(dates)) for p in problems]
-        fields = [
-            FieldProblem(f"dates.{key}" if key in dates else "target_on", p.code, p.message) for p, key in places
-        ]
+        fields = [FieldProblem(f"dates.{key}" if key in dates else "target_on", p.code, p.message) for p, key in places]
         first = problems[0]
         hint = ""
         if any(p.code == "date_in_past" and p.key not in dates for p in problems):
-            hint = f" The earliest release date that fits this playbook is {rules.earliest_target(offsets_of(spec), today):%-d %b %Y}."
+            earliest = rules.earliest_target(offsets_of(spec), today)
+            hint = f" The earliest release date that fits this playbook is {earliest:%-d %b %Y}."
         raise Refused(first.code, first.message + hint, fields=fields)
     return due
 
@@ -247,7 +250,8 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
     release = locked.release
     require_manage(actor, release.product)
     locked.enter(ReleaseState.ACTIVE)
-    assert release.held_on is not None and release.target_on is not None
+    assert release.held_on is not None
+    assert release.target_on is not None
     days = max(0, (locked.today - release.held_on).days)  # a clock that was set back holds nothing up
     Hold.objects.filter(release=release, resumed_on__isnull=True).update(resumed_on=locked.today)
     reason = f"On hold for {days} {'day' if days == 1 else 'days'}: {release.state_reason}"
@@ -269,9 +273,7 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
 
 
 @transaction.atomic
-def ship_release(
-    *, release_id: int, actor: User, released_on: date, clock: Clock = database_clock
-) -> Release:
+def ship_release(*, release_id: int, actor: User, released_on: date, clock: Clock = database_clock) -> Release:
     """Release: needs every gate before GA approved or waived; fixes the assessment's date and opens it."""
     locked = lock_release(release_id, actor=actor, clock=clock)
     record_misses(locked)
@@ -316,10 +318,14 @@ def correct_release_date(
 
 def _check_release_date(locked: LockedRelease, released_on: date) -> None:
     if released_on > locked.today:
-        raise Refused.for_field("released_on", "date_in_future", "The release date is the day it happened: not in the future.")
+        raise Refused.for_field(
+            "released_on", "date_in_future", "The release date is the day it happened: not in the future."
+        )
     assert locked.release.activated_at is not None
     if released_on < day_of(locked.release.activated_at):
-        raise Refused.for_field("released_on", "date_too_early", "The release date lies before the release was activated.")
+        raise Refused.for_field(
+            "released_on", "date_too_early", "The release date lies before the release was activated."
+        )
 
 
 def close_if_done(locked: LockedRelease) -> None:
@@ -333,9 +339,11 @@ def close_if_done(locked: LockedRelease) -> None:
 def open_next_gate(locked: LockedRelease, gate: Gate) -> None:
     """After a gate is passed: open the next one, or close the release after the last."""
     following = next((g for g in locked.gates if g.position > gate.position), None)
-    if following is not None and following.state == GateState.UPCOMING:
-        if not following.is_after_release or locked.release.state == ReleaseState.RELEASED:
-            locked.open_gate(following)
+    is_its_time = following is not None and (
+        not following.is_after_release or locked.release.state == ReleaseState.RELEASED
+    )
+    if following is not None and is_its_time and following.state == GateState.UPCOMING:
+        locked.open_gate(following)
     close_if_done(locked)
 
 
@@ -355,4 +363,3 @@ def cancel_release(*, release_id: int, actor: User, reason: str, clock: Clock = 
     ports.gates.cancel_round(locked)
     locked.record(EventKind.RELEASE_CANCELLED, data={"reason": reason})
     return locked.finish()
-

@@ -56,7 +56,8 @@ def plan_dates(
         problems.append(FieldProblem("dates.target", "released", f"{release} is released; its target stays."))
     if problems:
         return Plan((), tuple(problems))
-    before, after = [], []
+    before: list[rules.PlannedGate] = []
+    after: list[rules.PlannedGate] = []
     for gate in gates:
         if gate.is_passed:
             continue
@@ -136,7 +137,5 @@ def replan_release(
             slip = next((s for s in locked.open_slips if target is not None and s.gate_id == target.pk), None)
         locked.move(target, move.to_on, kind=MoveKind.REPLAN, slip=slip, reason=reason, is_cascade=move.is_cascade)
         if target is not None and target.pk in missed:
-            settle_slip(
-                locked, target, how=SettledHow.REPLAN, by=actor, note=reason, new_due_on=move.to_on
-            )
+            settle_slip(locked, target, how=SettledHow.REPLAN, by=actor, note=reason, new_due_on=move.to_on)
     return locked.finish()

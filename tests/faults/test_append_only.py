@@ -17,7 +17,9 @@ def write_events(count: int) -> list[Event]:
     """Some events in the organisation's stream."""
     with transaction.atomic():
         return [
-            events.record_for_organisation(EventKind.GROUP_SAVED, actor=None, at=database_clock(), data={"group": str(n)})
+            events.record_for_organisation(
+                EventKind.GROUP_SAVED, actor=None, at=database_clock(), data={"group": str(n)}
+            )
             for n in range(count)
         ]
 
@@ -57,13 +59,14 @@ def test_a_dropped_trigger_is_noticed() -> None:
 
 
 TAMPERING = {
-    "changed": ("UPDATE releases_event SET data = '{\"group\":\"x\"}' WHERE number = 3", "organisation 3"),
+    "changed": ('UPDATE releases_event SET data = \'{"group":"x"}\' WHERE number = 3', "organisation 3"),
     "deleted in the middle": ("DELETE FROM releases_event WHERE number = 3", "organisation 3"),
     "deleted at the end": ("DELETE FROM releases_event WHERE number = 5", "organisation 5"),
     "inserted": (
-        "INSERT INTO releases_event (stream, number, recorded_at, effective_on, token, kind, subject, data, previous_hash, "
-        "hash) SELECT stream, 6, recorded_at, effective_on, token, kind, subject, data, hash, 'f' FROM releases_event "
-        "WHERE number = 5",
+        """INSERT INTO releases_event
+        (stream, number, recorded_at, effective_on, token, kind, subject, data, previous_hash, hash)
+        SELECT stream, 6, recorded_at, effective_on, token, kind, subject, data, hash, 'f' FROM releases_event
+        WHERE number = 5""",
         "organisation 6",
     ),
     "swapped": (

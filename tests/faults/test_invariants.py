@@ -61,7 +61,8 @@ BENT: dict[str, tuple[Callable[[], object], str]] = {
     "summary": (lambda: Release.objects.filter(state="active").update(slip_days=F("slip_days") + 1), "summary:"),
     "board": (lambda: Release.objects.filter(state="active").update(board=[]), "summary:"),
     "due date": (
-        lambda: Gate.objects.filter(state="upcoming").update(due_on=F("due_on") + timedelta(days=1)), "(summary|ledger):",
+        lambda: Gate.objects.filter(state="upcoming").update(due_on=F("due_on") + timedelta(days=1)),
+        "(summary|ledger):",
     ),
     "ledger row": (lambda: DateMove.objects.all().delete(), "ledger:"),
     "sweep column": (lambda: Gate.objects.filter(sweep_on__isnull=False).update(sweep_on=None), "sweep:"),
