@@ -81,16 +81,11 @@ def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int,
     """The slip ledger, newest first."""
     rows = []
     for slip in slips:
-        # A re-plan moves its dates by itself; what belongs to the slip bears the same moment.
+        # What was moved by the deed that settled it bears the same moment.
         moved = [
             move
             for move in moves
-            if move.slip_id == slip.pk
-            or (
-                slip.settled_how == SettledHow.REPLAN
-                and move.kind == MoveKind.REPLAN
-                and move.recorded_at == slip.settled_at
-            )
+            if move.recorded_at == slip.settled_at and move.kind in (MoveKind.SLIP, MoveKind.REPLAN)
         ]
         turn = ""
         if slip.cause in ("not_submitted", "declined"):

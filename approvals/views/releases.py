@@ -71,7 +71,9 @@ def release_new(request: SignedInRequest) -> HttpResponse:
                 messages.success(request, f"{release} is planned as a draft. Activate it to open its first gate.")
                 return redirect("release", product=release.product.slug, version=release.version)
     else:
-        form = ReleaseForm(initial={key: value for key, value in request.GET.items() if value and key != "product"}, **options)
+        form = ReleaseForm(
+            initial={key: value for key, value in request.GET.items() if value and key != "product"}, **options
+        )
     context = {
         "form": form,
         "product": chosen,
@@ -177,7 +179,7 @@ def release_replans(request: SignedInRequest, product: str, version: str) -> Htt
     gates = {gate.pk: gate for gate in pages.gates_of(release)}
     slip_page = Paginator(slips_of(release), ROWS_PER_PAGE).get_page(request.GET.get("slips", "1"))
     move_page = Paginator(moves_of(release), ROWS_PER_PAGE).get_page(page_number(request))
-    moves = list(moves_of(release).filter(slip__in=[slip.pk for slip in slip_page.object_list]))
+    moves = list(moves_of(release).filter(recorded_at__in=[slip.settled_at for slip in slip_page.object_list]))
     context = {
         "release": release,
         "slip_page": slip_page,
