@@ -228,7 +228,7 @@ class ReplanForm(forms.Form):
     that plan: when the plan has moved since then, the form comes back with the days of today and what was typed.
     """
 
-    reason = reason_field("Why the dates move. Told to the people below, and kept in the history.")
+    reason = reason_field("Why the dates move. Told with the new dates, and kept in the history.")
     seen = forms.CharField(widget=forms.HiddenInput, required=False, max_length=64)
 
     def __init__(

@@ -84,6 +84,7 @@ class Tick:
     x: float
     label: str
     is_year: bool
+    on: date
 
 
 @dataclass(frozen=True)
@@ -104,10 +105,14 @@ class Chart:
 
     @property
     def labelled_ticks(self) -> list[Tick]:
-        """The ticks whose words do not run into "Today"."""
-        if self.today_x is None:
-            return list(self.ticks)
-        return [tick for tick in self.ticks if abs(tick.x - self.today_text_x) > 24 + 3.2 * len(tick.label)]
+        """The ticks whose words do not run into "Today"; the first one of another year names it."""
+        shown: list[Tick] = []
+        for tick in self.ticks:
+            is_new_year = bool(shown) and shown[-1].on.year != tick.on.year
+            label = f"{MONTHS[tick.on.month - 1]} {tick.on.year}" if is_new_year else tick.label
+            if self.today_x is None or abs(tick.x - self.today_text_x) > 24 + 3.2 * len(label):
+                shown.append(Tick(tick.x, label, tick.is_year or is_new_year, tick.on))
+        return shown
 
     @property
     def today_text_x(self) -> float:
@@ -197,9 +202,10 @@ def _ticks(first: date, last: date, x: Scale, *, room: int) -> list[Tick]:
     months = [day for day in months if (day.year * 12 + day.month - 1) % step == 0]
     return [
         Tick(
-            x(day),
-            f"{MONTHS[day.month - 1]} {day.year}" if day.month == 1 or step >= 12 else MONTHS[day.month - 1],
-            day.month == 1,
+            x(on),
+            f"{MONTHS[on.month - 1]} {on.year}" if on.month == 1 or step >= 12 else MONTHS[on.month - 1],
+            on.month == 1,
+            on,
         )
-        for day in months
+        for on in months
     ]

@@ -68,6 +68,14 @@ def test_every_mark_lies_inside_and_in_order(offsets: list[int], today: int) -> 
     assert found.height > found.rows[-1].y
 
 
+def test_the_year_is_named_where_january_would_run_into_today() -> None:
+    found = chart(line(due_on=date(2026, 9, 1)), line(due_on=date(2027, 9, 1)), today=date(2027, 1, 1))
+    assert "Jan 2027" not in [tick.label for tick in found.labelled_ticks]
+    assert "Mar 2027" in [tick.label for tick in found.labelled_ticks]
+    free = chart(line(due_on=date(2026, 9, 1)), line(due_on=date(2027, 9, 1)))
+    assert "Jan 2027" in [tick.label for tick in free.labelled_ticks]
+
+
 @pytest.mark.parametrize("chars", [8, 14, 40])
 def test_labels_fit(chars: int) -> None:
     name = "Functional and Usability Requirements"
