@@ -9,14 +9,14 @@ functional-completeness (day 60), release-readiness (day 80) and six-month-asses
 
 from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
-from copy import deepcopy
-from dataclasses import dataclass
+from dataclasses import dataclass, fields, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
+from django.db import connection
 from django.db.models import Model
 
 from approvals.actions.decisions import NewCondition, record_decision
@@ -325,15 +325,21 @@ def last_event(release: Release, kind: str) -> Event:
     return found
 
 
-def own_models() -> list[type[Model]]:
-    """The models of the product's own apps, with the tables between them."""
+def own_tables() -> list[str]:
+    """The tables of the product's own apps, those between them, and who is in which group."""
     labels = {"releases", "approvals", "notifications", "measures", "accounts"}
-    return [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
+    models = [m for m in apps.get_models(include_auto_created=True) if m._meta.app_label in labels and m._meta.managed]
+    return [model._meta.db_table for model in (*models, Group)]
 
 
-def everything() -> dict[str, list[Any]]:
-    """Every row of the product's own tables, and who is in which group."""
-    return {m._meta.label: list(m._default_manager.order_by("pk").values_list()) for m in (*own_models(), Group)}
+def everything() -> dict[str, list[tuple[Any, ...]]]:
+    """Every row of the product's own tables, as the database has it."""
+    found = {}
+    with connection.cursor() as cursor:
+        for table in own_tables():
+            cursor.execute(f'SELECT * FROM "{table}" ORDER BY 1')
+            found[table] = cursor.fetchall()
+    return found
 
 
 @contextmanager
@@ -384,28 +390,30 @@ class _Recorded:
     """The rows of one cast, so that the next test gets the same people without walking through thirty actions."""
 
     permissions: list[tuple[int, str]] = []
-    rows: list[tuple[type[Model], list[Model]]] = []
-    people: Cast | None = None
-
-
-def _permissions() -> list[tuple[int, str]]:
-    return list(Permission.objects.order_by("pk").values_list("pk", "codename"))
+    rows: dict[str, list[tuple[Any, ...]]] = {}
+    cast: Cast | None = None
 
 
 def recorded_cast() -> Cast:
     """What `make_cast` makes in an empty database: by the actions the first time, row for row afterwards."""
-    permissions = _permissions()
+    permissions = list(Permission.objects.order_by("pk").values_list("pk", "codename"))
     # a test that flushed the database has left other permissions behind
-    if _Recorded.people is None or _Recorded.permissions != permissions:
+    if _Recorded.cast is None or _Recorded.permissions != permissions:
         made = make_cast()
-        rows = [(m, list(m._default_manager.order_by("pk"))) for m in (*own_models(), Group)]
-        rows += [(m, list(m._default_manager.all())) for m in (User.groups.through, User.user_permissions.through)]
-        _Recorded.permissions, _Recorded.people = permissions, deepcopy(made)
-        _Recorded.rows = [(model, deepcopy(found)) for model, found in dict(rows).items() if found]
-        return made
-    for model, found in _Recorded.rows:
-        model._default_manager.bulk_create(deepcopy(found))
-    return deepcopy(_Recorded.people)
+        _Recorded.permissions, _Recorded.cast = permissions, made
+        _Recorded.rows = {table: rows for table, rows in everything().items() if rows}
+    else:
+        with connection.cursor() as cursor:
+            for table, rows in _Recorded.rows.items():
+                places = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
+                cursor.execute(f'INSERT INTO "{table}" VALUES {places}', [value for row in rows for value in row])
+    return replace(_Recorded.cast, **{f.name: _as_stored(getattr(_Recorded.cast, f.name)) for f in fields(Cast)})
+
+
+def _as_stored(row: Model) -> Model:
+    """The same row as a new object, so that no test sees what another one did to it."""
+    names = [field.attname for field in row._meta.concrete_fields]
+    return type(row).from_db(row._state.db, names, [getattr(row, name) for name in names])
 
 
 @pytest.fixture
