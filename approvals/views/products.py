@@ -158,7 +158,7 @@ def _people(
     gates = pages.product_seats(product)
     grants = pages.product_grants(product)
     seat_role = seat_form["role"].value() if seat_form else ""
-    refused = permission_form["permission"].value() if permission_form else ""
+    refused_permission = permission_form["permission"].value() if permission_form else ""
     context = _header(request, product, "people", pages.release_counts(product)["all"]) | {
         "gates": [
             {
@@ -185,12 +185,13 @@ def _people(
                 "holders": grants[name],
                 "may_give": administers or (manages and name in GIVEN_BY_MANAGERS),
                 "form": permission_form
-                if permission_form and refused == name
+                if permission_form and refused_permission == name
                 else PermissionForm(initial={"permission": name}, auto_id=f"p-{name}-%s"),
-                "is_open": bool(permission_form) and refused == name,
+                "is_open": bool(permission_form) and refused_permission == name,
             }
             for name, words in PERMISSION_WORDS.items()
         ],
+        "refused": seat_form or permission_form,
         "is_administrator": administers,
         "playbooks": pages.latest_playbooks() if administers and not gates else [],
     }

@@ -294,6 +294,8 @@ def test_a_name_that_nobody_has_comes_back_in_the_open_form(cast: Cast) -> None:
     assert "Nobody and no group is called Nobody &lt;b&gt;Here" in html
     assert '<details class="give" open>' in html
     assert html.count("Nobody &lt;b&gt;Here") >= 2
+    assert f'href="#s{role.pk}-holder"' in html
+    assert 'role="alert"' in html
 
 
 def test_a_seat_is_taken_back_also_from_somebody_deactivated(cast: Cast) -> None:
