@@ -312,7 +312,9 @@ def product_seats(product: Product) -> list[GateSeats]:
         held[grant.content_object_id].groups.append(GroupHolder(grant.group, sizes[grant.group_id]))
     active = {role_id: len(people) for role_id, people in seat_holders(list(held)).items()}
     needed = dict(
-        GateRole.objects.filter(role__product=product, gate__release__state=ReleaseState.ACTIVE)
+        GateRole.objects.filter(
+            role__product=product, gate__release__state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED]
+        )
         .values_list("role")
         .annotate(most=Max("quorum"))
         .order_by()

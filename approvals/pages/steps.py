@@ -3,7 +3,6 @@
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
-from urllib.parse import quote
 
 from django.urls import reverse
 
@@ -43,7 +42,7 @@ class Step:
 
 def gate_url(release: Release, key: str) -> str:
     """The address of a gate's page."""
-    return f"{reverse('release', args=[release.product.slug, release.version])}gates/{quote(key)}/"
+    return reverse("gate", args=[release.product.slug, release.version, key])
 
 
 def short_day(on: date | None, today: date) -> str:
