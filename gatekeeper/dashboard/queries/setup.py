@@ -105,5 +105,10 @@ class FirstSteps:
         return self.done == len(self.steps)
 
     @property
+    def is_over(self) -> bool:
+        """A release is what all of it is for: whoever has one has found their way."""
+        return self.steps[-1].is_done
+
+    @property
     def next(self) -> FirstStep | None:
         return next((step for step in self.steps if not step.is_done), None)

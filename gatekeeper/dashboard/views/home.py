@@ -22,12 +22,12 @@ def home(request: SignedInRequest) -> HttpResponse:
     work = Home(request.user, now, day_of(now))
     manages = manages_products(request.user)
     if not work.counts["releases"] and not manages:
+        if is_administrator(request.user) and not FirstSteps().is_over:
+            return redirect("setup")
         if has_seat(request.user):
             return redirect("inbox")
         if request.user.has_perm("releases.view_portfolio"):
             return redirect("portfolio")
-        if is_administrator(request.user) and not FirstSteps().is_done:
-            return redirect("setup")
     hour = timezone.localtime(now).hour
     context = {
         "work": work,
