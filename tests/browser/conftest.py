@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Protocol
 
 import pytest
+from axe_playwright_python.sync_playwright import Axe
 from django.conf import settings as django_settings
 from django.test import Client
 from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect, sync_playwright
@@ -20,6 +21,8 @@ FLAGS = (
     "--no-sandbox --disable-gpu --disable-quic --no-first-run --disable-background-networking "
     "--disable-component-update --disable-sync"
 )
+# what WCAG 2.2 A and AA ask, and axe's own good practice
+AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 BACKEND = "gatekeeper.accounts.backends.EmailOrUsernameBackend"
 
 
@@ -61,6 +64,19 @@ def listen(page: Page, complaints: list[str]) -> None:
 
     page.on("console", heard)
     page.on("pageerror", lambda error: complaints.append(f"{page.url}: {error}"))
+
+
+def axe_findings(page: Page, within: str = "html") -> list[str]:
+    """What axe has against the page (or a part of it) as it stands: rule, element and reason."""
+    if not page.evaluate("'axe' in window"):
+        page.evaluate(Axe().axe_script)
+    options = AXE | {"resultTypes": ["violations"]}
+    found = page.evaluate("([within, options]) => axe.run(within, options)", [within, options])["violations"]
+    return [
+        f"{rule['id']}: {node['html'][:200]} ({' '.join(node.get('failureSummary', '').split())[:240]})"
+        for rule in found
+        for node in rule["nodes"][:3]
+    ]
 
 
 def sign_in(page: Page, username: str, password: str = PASSWORD) -> None:

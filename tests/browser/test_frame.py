@@ -6,7 +6,6 @@ from functools import partial
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from django.contrib import messages
 from django.contrib.auth import get_user_model
 from django.http import HttpRequest, HttpResponse, JsonResponse
@@ -15,11 +14,10 @@ from django.template import RequestContext, Template
 from django.urls import include, path
 from playwright.sync_api import Page, expect
 
-from tests.browser.conftest import OpenPage
+from tests.browser.conftest import OpenPage, axe_findings
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
 
-AXE = {"runOnly": {"type": "tag", "values": ["wcag2a", "wcag2aa", "wcag21a", "wcag21aa", "wcag22aa", "best-practice"]}}
 PAGE = """{% extends "base.html" %}{% block content %}<h1>Trial</h1>
 <form method="post" action="/slow/" id="f">{% csrf_token %}<label for="t">Text</label>
 <textarea id="t" class="form-control" data-autosave="/draft/" data-status="saved" name="text"></textarea>
@@ -88,8 +86,7 @@ def open_trial(open_page: OpenPage, settings: Any, person: Any) -> Callable[...,
 @pytest.mark.parametrize("scheme", ["light", "dark"])
 def test_axe_finds_nothing_in_the_component_sheet(open_trial: Callable[..., Page], width: int, scheme: str) -> None:
     page = open_trial("/components/", width, scheme, reduced_motion="reduce")
-    found = Axe().run(page, options=AXE).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+    assert axe_findings(page) == []
 
 
 @pytest.mark.parametrize("width", [320, 390, 800, 1024])

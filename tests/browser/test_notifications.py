@@ -12,8 +12,7 @@ from notifications.models import Watch
 from notifications.relay import relay_events
 from releases.actions.releases import cancel_release
 from releases.models import Release
-from tests.browser.conftest import OpenPage
-from tests.browser.test_frame import AXE
+from tests.browser.conftest import AXE, OpenPage
 from tests.cast import Cast, at, draft_release, make_cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
