@@ -2,6 +2,7 @@
 
 import re
 import threading
+import time
 from collections.abc import Callable
 from datetime import timedelta
 from http.cookies import Morsel
@@ -248,13 +249,13 @@ def test_waiting_as_long_as_it_says_is_enough() -> None:
     throttle.count_try(limit, "somebody", fixed_clock(start + timedelta(minutes=5) + refused.value.wait))
 
 
-@pytest.mark.django_db(transaction=True)
-def test_tries_at_the_same_moment_are_counted_one_by_one() -> None:
-    start, results = threading.Barrier(20), []
+def tries_at_once(number: int) -> list[bool]:
+    """Which of some tries at the same moment were allowed."""
+    start, results = threading.Barrier(number), []
 
     def attempt() -> None:
-        start.wait()
         try:
+            start.wait()
             throttle.count_try(throttle.PASSWORD_OF_ACCOUNT, "somebody")
             results.append(True)
         except throttle.TooManyTries:
@@ -262,12 +263,34 @@ def test_tries_at_the_same_moment_are_counted_one_by_one() -> None:
         finally:
             connection.close()
 
-    threads = [threading.Thread(target=attempt) for _ in range(20)]
+    threads = [threading.Thread(target=attempt) for _ in range(number)]
     for thread in threads:
         thread.start()
     for thread in threads:
         thread.join()
+    return results
+
+
+@pytest.mark.django_db(transaction=True)
+def test_tries_at_the_same_moment_are_counted_one_by_one() -> None:
+    results = tries_at_once(20)
     assert (results.count(True), results.count(False)) == (10, 10)
+
+
+@pytest.mark.postgres
+@pytest.mark.django_db(transaction=True)
+def test_without_the_lock_more_tries_would_get_through(monkeypatch: pytest.MonkeyPatch) -> None:
+    locked = throttle._locked
+    throttle.count_try(throttle.PASSWORD_OF_ACCOUNT, "somebody")
+
+    def unlocked(limit: throttle.Limit, subject: str, clock: Any) -> Session:
+        row = Session.objects.get(session_key=throttle._key(limit, subject))
+        time.sleep(0.1)
+        return row
+
+    monkeypatch.setattr(throttle, "_locked", unlocked)
+    assert tries_at_once(20).count(True) > 9
+    monkeypatch.setattr(throttle, "_locked", locked)
 
 
 def test_nobody_gets_in_while_tries_cannot_be_counted(
