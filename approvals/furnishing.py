@@ -13,20 +13,26 @@ from approvals.models import (
     Deliverable,
     GateRole,
 )
+from gatekeeper.accounts.models import User
+from gatekeeper.common.errors import NotAllowed
 from releases.kinds import Cause, EventKind, GateState
 from releases.locking import LockedRelease
 from releases.models import DefaultSeat, Gate, Product
+from releases.permissions import is_administrator
 from releases.playbooks import GateSpec, PlaybookSpec
 from releases.ports import MissCause
 
 
 def ensure_seats(
-    product: Product, gates: Iterable[GateSpec]
+    product: Product, gates: Iterable[GateSpec], actor: User | None
 ) -> tuple[dict[tuple[str, str], ApproverRole], list[ApproverRole]]:
     """Every seat that some gates need; missing ones are created and given to the product line's default groups.
 
     Returns:
         All seats of the product by (gate key, role key), and the new ones.
+
+    Raises:
+        NotAllowed: an administrator would give a seat to a group that they are in.
     """
     have = {(role.gate_key, role.key): role for role in ApproverRole.objects.filter(product=product)}
     new = [
@@ -41,6 +47,9 @@ def ensure_seats(
             seat.function: seat.group
             for seat in DefaultSeat.objects.filter(line_id=product.line_id).select_related("group")
         }
+        mine = {defaults[role.key].pk for role in new if role.key in defaults}
+        if actor is not None and is_administrator(actor) and actor.groups.filter(pk__in=mine).exists():
+            raise NotAllowed("own_seat", "Another administrator has to give seats to groups that you are in.")
         decide = Permission.objects.get(codename="decide", content_type__app_label="approvals")
         ApproverRoleGroupObjectPermission.objects.bulk_create(
             ApproverRoleGroupObjectPermission(content_object=role, group=defaults[role.key], permission=decide)
@@ -53,7 +62,7 @@ def ensure_seats(
 
 def furnish(locked: LockedRelease, spec: PlaybookSpec) -> None:
     """At activation: seats, the roles and quorums that each gate needs, and its deliverables."""
-    seats, new = ensure_seats(locked.release.product, spec.gates)
+    seats, new = ensure_seats(locked.release.product, spec.gates, locked.actor)
     gates = {gate.key: gate for gate in locked.gates}
     GateRole.objects.bulk_create(
         GateRole(gate=gates[gate.key], role=seats[gate.key, role.key], quorum=role.quorum, position=position)

@@ -133,7 +133,7 @@ def check_evidence() -> Iterator[Difference]:
         with item.file.open("rb") as stream:
             for chunk in stream.chunks():
                 digest.update(chunk)
-        if digest.hexdigest() != item.sha256:
+        if digest.hexdigest() != item.sha256 or item.file.size != item.size:
             yield Difference("file", str(item), "its file is not the one that was stored")
 
 

@@ -1,20 +1,25 @@
 """Which running releases a change of people or seats leaves without a reachable quorum."""
 
 from collections.abc import Iterable
+from dataclasses import dataclass
 
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.db.models import Q, QuerySet
+from django.utils import timezone
 
 from approvals import rules
 from approvals.actions.rounds import facts_of
+from approvals.facts import load_facts
 from approvals.models import ApproverRole, GateRole
+from approvals.permissions import seat_holders
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
 from releases.actions.slips import record_misses
-from releases.kinds import UNDECIDED, EventKind, ReleaseState
+from releases.kinds import UNDECIDED, EventKind, GateState, ReleaseState
 from releases.locking import lock_release
-from releases.models import Release
+from releases.models import Gate, Release
 
 
 def releases_deciding_in(roles: Iterable[int]) -> QuerySet[Release]:
@@ -70,17 +75,51 @@ def refresh_reachability(roles: Iterable[int], actor: User | None, clock: Clock 
     return stuck
 
 
-def stuck_without(person: User) -> list[tuple[Release, tuple[str, ...]]]:
-    """What a deactivation of a person would leave unreachable: releases and the role keys. Changes nothing."""
+@dataclass(frozen=True)
+class Stuck:
+    """A gate of a running release that could not reach its quorums: which roles, and whether it is worked on now."""
+
+    gate: Gate
+    roles: tuple[str, ...]
+    is_current: bool
+
+
+# As many gates as one page names.
+STUCK_LIMIT = 200
+
+
+def stuck_without(person: User) -> list[Stuck]:
+    """What a deactivation of a person would leave unreachable, in current and in later gates. Changes nothing.
+
+    Gates in review are judged by their round; of the others everybody who sits there counts.
+    """
+    mine = seats_of(person)
+    gates = list(
+        Gate.objects.filter(
+            roles__role__in=mine,
+            state__in=[GateState.UPCOMING, *UNDECIDED],
+            release__state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED, ReleaseState.ON_HOLD],
+        )
+        .select_related("release__product")
+        .distinct()
+        .order_by("due_on", "pk")[:STUCK_LIMIT]
+    )
+    needed: dict[int, list[GateRole]] = {}
+    for row in GateRole.objects.filter(gate__in=gates).select_related("role").order_by("position"):
+        needed.setdefault(row.gate_id, []).append(row)
+    held = seat_holders({row.role_id for rows in needed.values() for row in rows})
     found = []
-    with transaction.atomic():
-        for release in releases_deciding_in(seats_of(person)).order_by("pk")[:200]:
-            locked = lock_release(release.pk, actor=None)
-            gate = locked.current
-            if gate is None or not gate.is_undecided:
-                continue
-            facts = facts_of(locked, gate)
-            candidates = {key: people - {person.pk} for key, people in facts.candidates().items()}
-            if short := rules.unreachable_roles(facts.needs, facts.votes, candidates):
-                found.append((locked.release, short))
+    for gate in gates:
+        if gate.is_undecided and gate.release.is_running:
+            facts = load_facts(gate.release, gate, [gate], day_of(timezone.now()))
+            needs, votes, candidates = facts.needs, facts.votes, facts.candidates()
+        else:
+            needs = [rules.RoleNeed(row.role.key, row.role.name, row.quorum) for row in needed[gate.pk]]
+            votes = []
+            candidates = {row.role.key: {h.user.pk for h in held[row.role_id]} for row in needed[gate.pk]}
+        rest = {key: people - {person.pk} for key, people in candidates.items()}
+        short = rules.unreachable_roles(needs, votes, rest)
+        if short and short != rules.unreachable_roles(needs, votes, candidates):
+            names = {need.key: need.name for need in needs}
+            found.append(Stuck(gate, tuple(names[key] for key in short), gate.is_undecided))
     return found

@@ -59,16 +59,17 @@ def store_upload(upload: UploadedFile) -> StoredFile:
         raise Refused.for_field("file", "too_large", f"The file is larger than {limit // 1_000_000} MB.")
     field = Evidence._meta.get_field("file")
     storage = field.storage
-    digest = hashlib.sha256()
+    digest, size = hashlib.sha256(), 0
     for chunk in upload.chunks():
         digest.update(chunk)
+        size += len(chunk)
     upload.seek(0)
     path = storage.save(evidence_path(Evidence(), ""), upload)
     return StoredFile(
         path=path,
         name=clean_file_name(upload.name or ""),
         content_type=(upload.content_type or "application/octet-stream")[:100],
-        size=upload.size,
+        size=size,  # counted, not told
         sha256=digest.hexdigest(),
     )
 

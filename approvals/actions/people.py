@@ -134,6 +134,36 @@ def create_person(
     return person
 
 
+@transaction.atomic
+def set_global_permissions(
+    *, person: User, actor: User, permissions: tuple[str, ...], clock: Clock = database_clock
+) -> None:
+    """Give and take the permissions that hold for the whole organisation, to exactly these of `GLOBAL_PERMISSIONS`.
+
+    Raises:
+        NotAllowed: not an administrator, or one's own. Refused: an unknown permission, or a deactivated person.
+    """
+    require_administrator(actor)
+    if person.pk == actor.pk:
+        raise NotAllowed("own_permissions", "Another administrator has to change your own permissions.")
+    unknown = sorted(set(permissions) - set(GLOBAL_PERMISSIONS))
+    if unknown:
+        raise Refused.for_field("permissions", "unknown", f"{unknown[0]} is not a permission.")
+    events.lock_organisation()
+    stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
+    if permissions and not stored.is_active:
+        raise Refused.for_field("permissions", "inactive", f"{stored} is deactivated.")
+    codenames = {name.split(".")[1]: name for name in GLOBAL_PERMISSIONS}
+    held = stored.user_permissions.filter(content_type__app_label="releases", codename__in=codenames)
+    before = {codenames[codename] for codename in held.values_list("codename", flat=True)}
+    for name in sorted(before - set(permissions)):
+        stored.user_permissions.remove(*held.filter(codename=name.split(".")[1]))
+        _record(EventKind.GRANT_REVOKED, actor, clock, {"permission": name, "user": stored.pk})
+    for name in sorted(set(permissions) - before):
+        _grant_globals(stored, (name,))
+        _record(EventKind.GRANT_GIVEN, actor, clock, {"permission": name, "user": stored.pk})
+
+
 def _record(kind: str, actor: User | None, clock: Clock, data: dict[str, Any]) -> None:
     events.record_for_organisation(kind, actor=actor, at=clock(), data=data)
 

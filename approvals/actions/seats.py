@@ -13,7 +13,7 @@ from gatekeeper.common.errors import Conflict, NotAllowed, Refused
 from releases import events
 from releases.kinds import EventKind, PlaybookKind
 from releases.models import Playbook, Product
-from releases.permissions import require_administrator
+from releases.permissions import product_permissions, require_administrator
 from releases.playbooks import parse_playbook
 
 
@@ -27,7 +27,7 @@ def prepare_seats(*, product: Product, playbook: Playbook, actor: User | None, c
         require_administrator(actor)
     if playbook.kind != PlaybookKind.GATES:
         raise Refused.for_field("playbook", "invalid", "Recorded history has no seats.")
-    _all, new = ensure_seats(product, parse_playbook(playbook.definition).gates)
+    _all, new = ensure_seats(product, parse_playbook(playbook.definition).gates, actor)
     if new:
         events.record_for_organisation(
             EventKind.SEAT_CREATED,
@@ -39,11 +39,13 @@ def prepare_seats(*, product: Product, playbook: Playbook, actor: User | None, c
     return len(new)
 
 
-def _require_granting(actor: User | None, holder: User | Group) -> None:
-    """Administrators give and take seats, never to themselves, and product managers cannot."""
+def _require_granting(actor: User | None, holder: User | Group, product: Product) -> None:
+    """Administrators give and take seats, never to themselves nor on products they manage themselves."""
     if actor is None:
         return
     require_administrator(actor)
+    if "manage_product" in product_permissions(actor, product):
+        raise NotAllowed("manages_product", f"You manage {product}: another administrator has to give its seats.")
     if isinstance(holder, User) and holder.pk == actor.pk:
         raise NotAllowed("own_seat", "Another administrator has to give or take your own seats.")
 
@@ -91,8 +93,8 @@ def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock
         Conflict: a round that is open could not reach its quorums any more.
         Refused: the holder does not have it.
     """
-    _require_granting(actor, holder)
     role = ApproverRole.objects.select_related("product").get(pk=role_id)
+    _require_granting(actor, holder, role.product)
     events.lock_organisation()
     if not _holds(role, holder):
         raise Refused.for_field("holder", "not_holder", f"{holder} does not hold {role.name} directly.")

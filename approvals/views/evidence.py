@@ -190,6 +190,8 @@ def evidence_restore(
         error: DomainError = NotAllowed("no_contribute", f"You may not supply evidence for {place.release.product}.")
         return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
     earlier = get_object_or_404(Evidence.objects.exclude(kind=EvidenceKind.REMOVED), deliverable=thing, version=number)
+    if earlier.kind == EvidenceKind.FILE and not _is_whole(earlier):
+        return refusal(request, _damaged(earlier), back_url=_card_address(place, deliverable), back_words="To the gate")
     try:
         saved = save_evidence(
             deliverable_id=thing.pk, actor=request.user, kind=earlier.kind, text=earlier.text, url=earlier.url,
@@ -229,13 +231,7 @@ def evidence_file(
             raise PermissionDenied("No round has shown this version.")
     found = get_object_or_404(Evidence, deliverable=thing, version=number, kind=EvidenceKind.FILE)
     if not _is_whole(found):
-        error = Conflict(
-            "file_damaged",
-            f"{found.file_name} is not the file that was uploaded: its bytes do not have the recorded SHA-256. "
-            "Ask an administrator to bring it back from a backup.",
-        )
-        log.error("Evidence file of %s (id %s) is missing or damaged", found, found.pk)
-        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+        return refusal(request, _damaged(found), back_url=gate_url(place.gate, place.release), back_words="To the gate")
     response = FileResponse(found.file.open("rb"), as_attachment=True, filename=found.file_name)
     # What it is was said by whoever uploaded it: the browser is told nothing it could act upon.
     response.headers["Content-Type"] = "application/octet-stream"
@@ -243,6 +239,16 @@ def evidence_file(
     response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
     response.headers["Cache-Control"] = "private, no-store"
     return response
+
+
+def _damaged(evidence: Evidence) -> Conflict:
+    """What a person is told of a file whose bytes are not those that were hashed."""
+    log.error("Evidence file of %s (id %s) is missing or damaged", evidence, evidence.pk)
+    return Conflict(
+        "file_damaged",
+        f"{evidence.file_name} is not the file that was uploaded: its bytes do not have the recorded SHA-256. "
+        "Ask an administrator to bring it back from a backup.",
+    )
 
 
 def _is_whole(evidence: Evidence) -> bool:

@@ -142,6 +142,14 @@ class PersonForm(forms.Form):
     )  # fmt: skip
 
 
+class PermissionsForm(forms.Form):
+    """What a person may do in the whole organisation."""
+
+    permissions = forms.MultipleChoiceField(
+        label="May also", choices=list(PERMISSION_WORDS.items()), required=False, widget=forms.CheckboxSelectMultiple
+    )
+
+
 class PersonChangeForm(forms.Form):
     """What an administrator may change of a person."""
 

@@ -20,6 +20,7 @@ urlpatterns = [
     path("settings/people/<int:person>/", settings.person, name="settings-person"),
     path("settings/people/<int:person>/groups/", settings.person_join, name="settings-person-join"),
     path("settings/people/<int:person>/link/", settings.person_link, name="settings-person-link"),
+    path("settings/people/<int:person>/permissions/", settings.person_permissions, name="settings-person-permissions"),
     path("settings/people/<int:person>/deactivate/", settings.person_deactivate, name="settings-person-deactivate"),
     path("settings/people/<int:person>/reactivate/", settings.person_reactivate, name="settings-person-reactivate"),
     path("settings/groups/", settings.groups, name="settings-groups"),

@@ -65,9 +65,9 @@ def save_product_line(
         require_administrator(actor)
     name = require_text("name", name, "A name", most=120)
     slug = _slug(slug or slugify(name)[:64])
+    organisation = events.lock_organisation()
     if ProductLine.objects.filter(name=name).exclude(slug=slug).exists():
         raise Refused.for_field("name", "exists", f"There is another product line called {name}.")
-    organisation = events.lock_organisation()
     line, _made = ProductLine.objects.update_or_create(slug=slug, defaults={"name": name, "description": description})
     for function, group in (default_seats or {}).items():
         DefaultSeat.objects.update_or_create(line=line, function=_slug(function), defaults={"group": group})
@@ -161,6 +161,7 @@ def change_product(
 ) -> Product:
     """Change a product's words, owner and restriction; a new owner manages it from now on."""
     require_manage(actor, product)
+    events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
     locked = Product.objects.select_for_update(no_key=True).get(pk=product.pk)
     name = require_text("name", name, "A name", most=120)
     if Product.objects.filter(name=name).exclude(pk=product.pk).exists():

@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from django.db import transaction
 
 from gatekeeper.accounts.models import User
-from gatekeeper.common.calendars import EARLIEST_DAY, day_of, latest_allowed_day
+from gatekeeper.common.calendars import EARLIEST_DAY, add_months, day_of, latest_allowed_day
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, Refused
 from releases import events, ports, rules
@@ -317,15 +317,29 @@ def correct_release_date(
 
 
 def _check_release_date(locked: LockedRelease, released_on: date) -> None:
+    """The day it happened: not ahead, not before its gates were passed, and not so far back that the assessment of
+    it would be due on a day that has ended already."""
+
+    def refuse(code: str, message: str) -> None:
+        raise Refused.for_field("released_on", code, message)
+
     if released_on > locked.today:
-        raise Refused.for_field(
-            "released_on", "date_in_future", "The release date is the day it happened: not in the future."
+        refuse("date_in_future", "The release date is the day it happened: not in the future.")
+    last = max(
+        (gate for gate in locked.gates if not gate.is_after_release and gate.decided_on is not None),
+        key=lambda gate: gate.decided_on or locked.today,
+        default=None,
+    )
+    if last is not None and last.decided_on is not None and released_on < last.decided_on:
+        refuse(
+            "date_too_early", f"{last.name} was passed on {last.decided_on:%-d %b %Y}: it cannot be released before."
         )
-    assert locked.release.activated_at is not None
-    if released_on < day_of(locked.release.activated_at):
-        raise Refused.for_field(
-            "released_on", "date_too_early", "The release date lies before the release was activated."
-        )
+    for gate in locked.gates:
+        if gate.offset_months is None or gate.is_passed or gate.is_pinned:
+            continue
+        due_on = add_months(released_on, gate.offset_months)
+        if due_on < locked.today:
+            refuse("date_too_early", f"{gate.name} would have been due on {due_on:%-d %b %Y}, which has passed.")
 
 
 def close_if_done(locked: LockedRelease) -> None:

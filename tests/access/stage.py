@@ -333,7 +333,10 @@ def _name_settings(stage: Stage) -> None:
     place = stage.public
     jonas, dora = User.objects.get(username="jonas"), stage.people["deactivated"]
     group = Group.objects.get(name="Engineering leads")
-    for name in ("settings-person", "settings-person-join", "settings-person-link", "settings-person-deactivate"):
+    for name in (
+        "settings-person", "settings-person-join", "settings-person-link", "settings-person-deactivate",
+        "settings-person-permissions",
+    ):  # fmt: skip
         place.arguments[name] = {"person": jonas.pk}
     place.arguments |= {
         "settings-person-reactivate": {"person": dora.pk},

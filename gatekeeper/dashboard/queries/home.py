@@ -239,9 +239,9 @@ class Home:
             return Step(late or "rev", title, f"{where}round {number}{by}", due, url)
         if gate.state == GateState.DECLINED:
             decline = self.needs.declines.get(gate.pk)
-            who = f"{decline.role.name} declined round {number}: {decline.comment}" if decline else f"round {number}"
+            said = f" · {decline.role.name} declined round {number}: {decline.comment}" if decline else ""
             title = f"Answer the decline of {gate.name}"
-            return Step(late or "dec", title, f"{where}{who}{by}", due, url, f"Prepare round {number + 1}")
+            return Step(late or "dec", title, f"{release}{by}{said}", due, url, f"Prepare round {number + 1}")
         missing, required = self.needs.missing(gate), self.needs.required(gate)
         if not missing:
             note = f"{where}every required deliverable is there{by}"

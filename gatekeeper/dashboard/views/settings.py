@@ -20,6 +20,7 @@ from approvals.actions.people import (
     reactivate_person,
     remove_from_group,
     save_group,
+    set_global_permissions,
 )
 from approvals.reach import stuck_without
 from gatekeeper.accounts.models import User
@@ -149,6 +150,7 @@ def _person_page(
     found: User,
     form: forms.PersonChangeForm,
     join: forms.JoinForm | None = None,
+    may: forms.PermissionsForm | None = None,
     status: int = 200,
 ) -> HttpResponse:
     seats, has_more_seats = queries.seats_of(found)
@@ -160,6 +162,7 @@ def _person_page(
         "seats": seats,
         "has_more_seats": has_more_seats,
         "permissions": [forms.PERMISSION_WORDS[name].split("\n")[0] for name in queries.global_permissions(found)],
+        "may": may or forms.PermissionsForm(initial={"permissions": queries.global_permissions(found)}),
         "is_me": found.pk == request.user.pk,
         "tab": "people",
     }
@@ -182,6 +185,24 @@ def person_join(request: SignedInRequest, person: int) -> HttpResponse:
             return redirect("settings-person", person=found.pk)
     form = forms.PersonChangeForm(initial={"full_name": found.full_name, "title": found.title, "email": found.email})
     return _person_page(request, found, form, join, status=422)
+
+
+@administrators_only
+@require_POST
+def person_permissions(request: SignedInRequest, person: int) -> HttpResponse:
+    """Change what a person may do in the whole organisation."""
+    found = get_object_or_404(User, pk=person)
+    may = forms.PermissionsForm(request.POST)
+    if may.is_valid():
+        try:
+            set_global_permissions(person=found, actor=request.user, permissions=tuple(may.cleaned_data["permissions"]))
+        except DomainError as error:
+            apply_problems(may, error)
+        else:
+            messages.success(request, f"The permissions of {found} are saved.")
+            return redirect("settings-person", person=found.pk)
+    form = forms.PersonChangeForm(initial={"full_name": found.full_name, "title": found.title, "email": found.email})
+    return _person_page(request, found, form, may=may, status=422)
 
 
 @administrators_only
@@ -211,7 +232,8 @@ def person_deactivate(request: SignedInRequest, person: int) -> HttpResponse:
         return redirect("settings-person", person=found.pk)
     if not found.is_active or found.pk == request.user.pk:
         return redirect(back)
-    context = {"person": found, "stuck": stuck_without(found), "tab": "people"}
+    owned = found.owned_releases.filter(state__in=["active", "on_hold", "released"]).select_related("product")
+    context = {"person": found, "stuck": stuck_without(found), "owned": owned[:50], "tab": "people"}
     return render_page(request, "dashboard/settings/person_deactivate.html", context)
 
 
