@@ -35,6 +35,26 @@ def require_text(field: str, value: str, what: str, *, least: int = 1, most: int
     return text
 
 
+def line_problem(text: str) -> str:
+    """What is wrong with a text that is read as one line, or nothing.
+
+    Line ends, other control characters and marks of direction would make a name look like another one.
+    """
+    return "" if text.isprintable() else "holds a line end or another character that cannot be seen."
+
+
+def require_line(field: str, value: str, what: str, *, least: int = 1, most: int = 120) -> str:
+    """A trimmed text of one line, such as a name.
+
+    Raises:
+        Refused: naming the field.
+    """
+    text = require_text(field, value, what, least=least, most=most)
+    if problem := line_problem(text):
+        raise Refused.for_field(field, "invalid", f"{what} {problem}")
+    return text
+
+
 def offsets_of(spec: PlaybookSpec) -> list[tuple[str, int | None, int | None]]:
     """(key, days, months) of each gate."""
     return [(gate.key, gate.offset_days, gate.offset_months) for gate in spec.gates]
@@ -76,6 +96,8 @@ def create_release(
         problems.append(FieldProblem("playbook", "invalid", "Playbook: recorded history cannot be run."))
     if len(name) > 200:
         problems.append(FieldProblem("name", "too_long", "Theme: longer than 200 characters."))
+    elif problem := line_problem(name.strip()):
+        problems.append(FieldProblem("name", "invalid", f"Theme: {problem}"))
     owner = owner or product.owner
     if owner is None or not people_with(product, "manage_product").filter(pk=owner.pk).exists():
         problems.append(
@@ -132,6 +154,8 @@ def change_release(
         raise Refused.for_field("owner", "not_manager", f"{owner} does not manage {release.product}.")
     if len(name) > 200:
         raise Refused.for_field("name", "too_long", "Theme: longer than 200 characters.")
+    if problem := line_problem(name.strip()):
+        raise Refused.for_field("name", "invalid", f"Theme: {problem}")
     before = {"name": release.name, "owner": release.owner_id, "target_on": release.target_on}
     release.name, release.owner = name.strip(), owner
     if target_on is not None and target_on != release.target_on:
@@ -317,7 +341,7 @@ def correct_release_date(
 
 
 def _check_release_date(locked: LockedRelease, released_on: date) -> None:
-    """The day it happened: not ahead, not before its gates were passed, and not so far back that the assessment of
+    """The day it happened: not ahead, not before its gates were passed, not so far back that the assessment of
     it would be due on a day that has ended already."""
 
     def refuse(code: str, message: str) -> None:
@@ -334,8 +358,9 @@ def _check_release_date(locked: LockedRelease, released_on: date) -> None:
         refuse(
             "date_too_early", f"{last.name} was passed on {last.decided_on:%-d %b %Y}: it cannot be released before."
         )
+    missed = {slip.gate_id for slip in locked.open_slips}
     for gate in locked.gates:
-        if gate.offset_months is None or gate.is_passed or gate.is_pinned:
+        if gate.offset_months is None or gate.is_passed or gate.is_pinned or gate.pk in missed:
             continue
         due_on = add_months(released_on, gate.offset_months)
         if due_on < locked.today:

@@ -13,6 +13,7 @@ from approvals.actions.people import (
     reactivate_person,
     remove_from_group,
     save_group,
+    set_global_permissions,
 )
 from approvals.models import Decision
 from approvals.reach import stuck_without
@@ -22,8 +23,10 @@ from releases.kinds import EventKind
 from releases.models import Event, Gate, Organisation, Release
 from releases.permissions import GLOBAL_PERMISSIONS, is_administrator
 from tests.cast import (
+    COMPLETENESS,
     MARKET,
     PASSWORD,
+    READINESS,
     Cast,
     approve,
     at,
@@ -253,7 +256,7 @@ def test_what_a_deactivation_would_leave_stuck_is_known_before_it_happens(
         ]
         assert stuck_without(cast.outsider) == []
     approve(cast, gate, "engineering")
-    assert stuck_without(cast.approver) == []
+    assert [stuck.gate.key for stuck in stuck_without(cast.approver)] == [COMPLETENESS, READINESS]
 
 
 # --- Groups -----------------------------------------------------------------------------------------------------
@@ -309,3 +312,30 @@ def test_leaving_a_group_flags_the_round_that_is_stuck_then(cast: Cast, release:
     add_to_group(group=cast.sales_group, person=make_person("sam", "Sam Seller"), actor=cast.administrator, clock=at(4))
     assert not fresh(release).is_quorum_unreachable
     assert cast.seat(MARKET, "sales").name == "Sales"
+
+
+# --- Permissions for the whole organisation -----------------------------------------------------------------------
+
+
+def test_global_permissions_are_given_and_taken_as_events(cast: Cast) -> None:
+    both = ("releases.administer", "releases.view_portfolio")
+    set_global_permissions(person=cast.outsider, actor=cast.administrator, permissions=both, clock=at(1))
+    person = User.objects.get(pk=cast.outsider.pk)
+    assert all(person.has_perm(name) for name in both)
+    assert last_event(EventKind.GRANT_GIVEN).payload == {"permission": both[1], "user": person.pk}
+    set_global_permissions(person=person, actor=cast.administrator, permissions=both[1:], clock=at(2))
+    assert not User.objects.get(pk=person.pk).has_perm("releases.administer")
+    assert last_event(EventKind.GRANT_REVOKED).payload == {"permission": both[0], "user": person.pk}
+    with nothing_changes():
+        set_global_permissions(person=person, actor=cast.administrator, permissions=both[1:], clock=at(3))
+
+
+def test_nobody_changes_their_own_global_permissions_and_only_administrators_others(cast: Cast) -> None:
+    with not_allowed("own_permissions"):
+        set_global_permissions(person=cast.administrator, actor=cast.administrator, permissions=(), clock=at(1))
+    with not_allowed("not_administrator"):
+        set_global_permissions(person=cast.outsider, actor=cast.pm, permissions=(), clock=at(1))
+    with refused("unknown"):
+        set_global_permissions(
+            person=cast.outsider, actor=cast.administrator, permissions=("releases.everything",), clock=at(1)
+        )

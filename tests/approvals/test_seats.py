@@ -2,12 +2,12 @@
 
 import pytest
 
-from approvals.actions.people import deactivate_person, save_group
+from approvals.actions.people import add_to_group, deactivate_person, save_group
 from approvals.actions.seats import grant_seat, prepare_seats, revoke_seat
 from approvals.models import ApproverRole
 from approvals.permissions import holds_seat_in, seat_holders
 from gatekeeper.accounts.models import User
-from releases.actions.products import create_product, save_product_line
+from releases.actions.products import create_product, grant_product_permission, save_product_line
 from releases.kinds import EventKind
 from releases.models import Event, Gate, Release
 from tests.cast import (
@@ -207,3 +207,24 @@ def test_holding_any_seat_of_a_product(cast: Cast) -> None:
     assert holds_seat_in(cast.approver, cast.product.pk)
     assert holds_seat_in(cast.second_approver, cast.product.pk)
     assert not holds_seat_in(cast.pm, cast.product.pk)
+
+
+def test_no_administrator_gets_a_seat_through_defaults(cast: Cast) -> None:
+    mine = save_group(name="Mine", actor=cast.administrator, clock=at(1))
+    add_to_group(group=mine, person=cast.administrator, actor=cast.administrator, clock=at(1))
+    line = save_product_line(name="Own", default_seats={"sales": mine}, actor=cast.administrator, clock=at(1))
+    product = create_product(name="Own thing", line=line, owner=cast.pm, actor=cast.administrator, clock=at(1))
+    with not_allowed("own_seat"):
+        prepare_seats(product=product, playbook=cast.playbook, actor=cast.administrator, clock=at(2))
+
+
+def test_an_administrator_who_manages_a_product_gives_no_seats_on_it(cast: Cast) -> None:
+    grant_product_permission(
+        product=cast.product,
+        codename="manage_product",
+        holder=cast.administrator,
+        actor=cast.administrator,
+        clock=at(1),
+    )
+    with not_allowed("manages_product"):
+        grant_seat(role_id=cast.seat(MARKET, "sales").pk, holder=cast.outsider, actor=cast.administrator, clock=at(2))

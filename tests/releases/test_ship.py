@@ -113,8 +113,8 @@ def test_the_release_date_is_a_day_that_has_come(cast: Cast, ready: Release) -> 
     with refused("date_in_future"):
         ship(cast, ready, on=10, released=11)
     with refused("date_too_early"):
-        ship(cast, ready, on=10, released=-1)
-    assert ship(cast, ready, on=10, released=0).released_on == day(0)
+        ship(cast, ready, on=10, released=2)
+    assert ship(cast, ready, on=10, released=3).released_on == day(3)
 
 
 def test_a_release_ships_once(cast: Cast, ready: Release) -> None:
@@ -231,3 +231,22 @@ def test_two_assessments_open_one_after_the_other(cast: Cast) -> None:
     assert (fresh(release).state, fresh(release).current_gate) == ("released", "year-assessment")
     pass_gate(cast, gate_of(release, "year-assessment"), on=60)
     assert fresh(release).state == ReleaseState.CLOSED
+
+
+def test_a_release_is_not_out_before_its_gates_were_passed(cast: Cast) -> None:
+    release = pass_gates_before_release(cast, active_release(cast), on=5)
+    with refused("date_too_early"):
+        ship_release(release_id=release.pk, actor=cast.pm, released_on=day(4), clock=at(20))
+    assert ship_release(release_id=release.pk, actor=cast.pm, released_on=day(5), clock=at(20)).released_on == day(5)
+
+
+def test_a_release_date_never_makes_an_assessment_late_that_nobody_could_have_made(cast: Cast) -> None:
+    release = pass_gates_before_release(cast, active_release(cast), on=5)
+    with refused("date_too_early"):
+        ship_release(release_id=release.pk, actor=cast.pm, released_on=day(6), clock=at(300))
+    ship_release(release_id=release.pk, actor=cast.pm, released_on=day(280), clock=at(300))
+    with refused("date_too_early"):
+        correct_release_date(
+            release_id=release.pk, actor=cast.pm, released_on=day(6), reason="A typing error.", clock=at(301)
+        )
+    assert not release.slips.filter(gate__key=ASSESSMENT).exists()
