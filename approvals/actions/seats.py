@@ -62,10 +62,10 @@ def grant_seat(*, role_id: int, holder: User | Group, actor: User | None, clock:
     Raises:
         NotAllowed: not an administrator, or one's own seat, also through a group. Refused: a deactivated person.
     """
-    _require_granting(actor, holder)
     if actor is not None and isinstance(holder, Group) and actor.groups.filter(pk=holder.pk).exists():
         raise NotAllowed("own_seat", f"You are in {holder}: another administrator has to give it seats.")
     role = ApproverRole.objects.select_related("product").get(pk=role_id)
+    _require_granting(actor, holder, role.product)
     if isinstance(holder, User) and not holder.is_active:
         raise Refused.for_field("holder", "inactive", f"{holder} is deactivated.")
     events.lock_organisation()
