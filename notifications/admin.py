@@ -8,6 +8,9 @@ from gatekeeper.accounts.admin_site import ReadOnlyAdmin
 from notifications.kinds import Channel
 from notifications.models import Delivery
 
+# only here, where Django puts an "s" behind the name: the model itself needs no migration for it
+Delivery._meta.verbose_name_plural = "deliveries"
+
 
 @admin.register(Delivery)
 class MailAdmin(ReadOnlyAdmin):

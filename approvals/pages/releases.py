@@ -129,11 +129,13 @@ def _banner(
         )
     if state == ReleaseState.CANCELLED:
         when = f" on {day(day_of(release.ended_at))}" if release.ended_at else ""
-        return Banner("none", "minus", f"Cancelled{when}.", release.state_reason)
+        return Banner("none", "minus", f"Cancelled{when}.", _quoted(release.state_reason))
     if state == ReleaseState.ON_HOLD:
         late = release.resume_by is not None and release.resume_by < today
         words = f"On hold since {day(release.held_on)}, to resume by {day(release.resume_by)}."
-        rest = f"{release.state_reason} Nothing is missed meanwhile; later dates move by the days held."
+        rest = (
+            f"{_quoted(release.state_reason)} Nothing is missed meanwhile; later dates move by the days held.".lstrip()
+        )
         if late:
             return Banner("late", "pause", f"{words} That day has passed.", rest)
         return Banner("none", "pause", words, rest)
@@ -157,6 +159,11 @@ def _banner(
     if health.value == Health.AT_RISK:
         return Banner("cond", "calendar-clock", f"At risk, because {_the(health.reason, current)}.", step)
     return Banner("none", "calendar-check", "On track.", step)
+
+
+def _quoted(reason: str) -> str:
+    """What somebody typed, set apart from our own sentences."""
+    return f"“{reason}”" if reason else ""
 
 
 def _the(reason: str, current: Step) -> str:
@@ -269,6 +276,10 @@ class ReleasePage:
     actions: list[Action]
     planned: list[tuple[str, date, bool]]
     earliest: date | None
+
+    @property
+    def has_waived(self) -> bool:
+        return any(line.is_waived for line in self.lines)
 
     @property
     def is_table(self) -> bool:

@@ -159,6 +159,7 @@ def timeline_lines(release: Release, steps: Sequence[Step], delay: int) -> list[
                 forecast_on=step.forecast_on,
                 actual_on=gate.decided_on,
                 actual_words=words,
+                is_waived=gate.state == GateState.WAIVED,
             )
         )
     if not placed and steps:

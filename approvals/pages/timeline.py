@@ -25,6 +25,7 @@ class Line:
     forecast_on: date | None
     actual_on: date | None
     actual_words: str = "Approved"
+    is_waived: bool = False
 
 
 @dataclass(frozen=True)
@@ -176,7 +177,7 @@ def _marks(line: Line, x: Scale, y: float) -> list[Mark]:
     if line.actual_on is not None:
         words = f"{line.name}: {line.actual_words.lower()} {day_name(line.actual_on)}"
         radius = 2.8 if line.actual_on == line.baseline_on else 4.5
-        found.append(Mark("actual", x(line.actual_on), y, words, radius))
+        found.append(Mark("waived" if line.is_waived else "actual", x(line.actual_on), y, words, radius))
     return found
 
 

@@ -1,6 +1,7 @@
 """A gate: preparing, deciding and the record under one address, and its verbs."""
 
 from collections.abc import Callable
+from datetime import date
 from typing import Any
 
 from django.contrib import messages
@@ -37,8 +38,10 @@ from approvals.views.at_gate import (
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, refusal, render_page
-from releases.kinds import GateState
+from releases.actions.slips import days_on_hold
+from releases.kinds import GateState, ReleaseState
 from releases.models import Gate
+from releases.sentences import days_words
 
 
 @login_required
@@ -205,6 +208,20 @@ def gate_recuse(request: SignedInRequest, product: str, version: str, gate: str)
     return _ask(request, place, recuse_verb(page, form), act, is_allowed=page.status.may("recuse"))
 
 
+def _slip_words(place: Place, today: date) -> str:
+    """What passing a missed gate today does to later dates; nothing where it is not late."""
+    gate, release = place.gate, place.release
+    if gate.due_on is None or gate.due_on >= today:
+        return ""
+    days = max(0, (today - gate.due_on).days - days_on_hold(release, gate.due_on, today))
+    if not days:
+        return ""
+    words = f" It settles the slip of {days_words(days)}"
+    if release.state != ReleaseState.ACTIVE:
+        return f"{words}."
+    return f"{words}: later dates that are not pinned and the target move by {days_words(days)}."
+
+
 @login_required
 @require_http_methods(["GET", "POST"])
 def gate_waive(request: SignedInRequest, product: str, version: str, gate: str) -> HttpResponse:
@@ -215,7 +232,8 @@ def gate_waive(request: SignedInRequest, product: str, version: str, gate: str) 
         key="waive",
         heading=f"Waive {place.gate.name}?",
         text="The gate lets the release through without approval, and is shown as waived with your name and reason. "
-        "It never counts as approved.",
+        f"It never counts as approved.{_slip_words(place, page.facts.today)} The release’s managers, whoever decides "
+        "at this gate, and those who follow it or are kept informed of it are told.",
         form=WaiveForm(_bound(request), auto_id="waive-%s"),
         url=page.url_of("gate-waive"),
         button=f"Waive {place.gate.name}",

@@ -1,4 +1,4 @@
-"""The mail with which people set a new password."""
+"""The mail with which people set a password: an invitation for those who have none yet."""
 
 from django.conf import settings
 from django.contrib.auth.tokens import default_token_generator
@@ -17,6 +17,16 @@ Set the password here, within {minutes} minutes:
 {link}
 
 Was it not you? Then do nothing: your password stays as it is.
+"""
+INVITATION_SUBJECT = "Your account on gatekeeper"
+INVITATION_TEXT = """{person}, an administrator made an account for you on gatekeeper, at {base_url}
+
+Your user name: {person.username}
+
+Set your password here, within {minutes} minutes:
+{link}
+
+Too late for the link? "Forgot it?" on the sign-in page sends another.
 """
 
 
@@ -38,13 +48,21 @@ def send_password_link(person_id: int) -> bool:
     person = User.objects.filter(pk=person_id, is_active=True).first()
     if person is None:
         return False
-    said = {"person": person, "link": password_link(person), "minutes": settings.PASSWORD_RESET_TIMEOUT // 60}
+    is_new = not person.has_usable_password()
+    subject, text = (INVITATION_SUBJECT, INVITATION_TEXT) if is_new else (SUBJECT, TEXT)
+    said = {
+        "person": person,
+        "link": password_link(person),
+        "minutes": settings.PASSWORD_RESET_TIMEOUT // 60,
+        "base_url": settings.BASE_URL,
+    }
     message = EmailMultiAlternatives(
-        subject=SUBJECT,
-        body=TEXT.format(**said),
+        subject=subject,
+        body=text.format(**said),
         to=[person.email],
         headers={"Auto-Submitted": "auto-generated", "X-Auto-Response-Suppress": "All"},
     )
-    message.attach_alternative(render_to_string("accounts/password_mail.html", said), "text/html")
+    page = render_to_string("accounts/password_mail.html", {**said, "subject": subject, "is_new": is_new})
+    message.attach_alternative(page, "text/html")
     message.send()
     return True

@@ -404,6 +404,35 @@ def test_a_new_person_without_a_password_sets_one(client: Client, sent_now: list
     assert sign_in(client, "nina", NEW_PASSWORD).status_code == 302
 
 
+def test_who_never_had_a_password_is_invited_and_others_reset_theirs(
+    client: Client, maya: User, sent_now: list[int], settings: Any
+) -> None:
+    create_person(username="nina", email="nina@example.org", full_name="Nina", actor=None)
+    for email in ("nina@example.org", "maya@example.org"):
+        client.post("/password-reset/", {"email": email})
+    invitation, reset = mail.outbox
+    assert invitation.subject == "Your account on gatekeeper"
+    for body in (invitation.body, invitation.alternatives[0][0]):  # type: ignore[attr-defined]
+        for words in (
+            "an administrator made an account for you",
+            settings.BASE_URL,
+            "nina",
+            "60 minutes",
+            "Forgot it?",
+        ):
+            assert words in body
+        assert "somebody asked" not in body
+    assert reset.subject == "Set a new password for gatekeeper"
+    assert "your password stays as it is" in reset.body
+    page, form = follow(client, link_in(invitation))
+    assert "<h1>Set your password</h1>" in page.content.decode()
+    client.post(form, {"password": NEW_PASSWORD})
+    page, _form = follow(Client(), link_in(reset))
+    assert "<h1>Set a new password</h1>" in page.content.decode()
+    client.post("/password-reset/", {"email": "nina@example.org"})
+    assert mail.outbox[2].subject == "Set a new password for gatekeeper"
+
+
 def test_a_link_ends_after_an_hour(
     client: Client, maya: User, sent_now: list[int], monkeypatch: pytest.MonkeyPatch
 ) -> None:

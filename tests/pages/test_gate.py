@@ -19,6 +19,7 @@ from releases.actions.products import change_product, grant_product_permission
 from releases.actions.releases import hold_release
 from releases.actions.slips import record_all_misses
 from releases.importing import read_releases
+from releases.models import Gate
 from tests.cast import (
     COMPLETENESS,
     MARKET,
@@ -449,6 +450,16 @@ def test_the_record_shows_decisions_evidence_conditions_and_the_slip(cast: Cast)
     assert "settled by late approval" in page
     assert "+5 days" in page
     assert "5 days late" in page
+
+
+def test_the_page_says_what_waiving_a_missed_gate_moves(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    url = address(gate, "waive/")
+    assert "It settles the slip" not in text_of(client_of(cast.executive).get(url))
+    due_on = day_of(timezone.now()) - timedelta(days=3)
+    Gate.objects.filter(pk=gate.pk).update(due_on=due_on, sweep_on=due_on)
+    page = text_of(client_of(cast.executive).get(url))
+    assert "It settles the slip of 3 days: later dates that are not pinned and the target move by 3 days." in page
 
 
 def test_an_expired_waiver_is_shown_as_an_open_debt(cast: Cast) -> None:

@@ -51,6 +51,12 @@ def test_what_happened_on_its_baseline_lies_inside_the_diamond() -> None:
     assert on_time.marks[1].radius < late.marks[1].radius
 
 
+def test_a_waived_gate_is_never_marked_as_approved() -> None:
+    waived = Line("Market", "Market", "na", DAY, DAY, None, DAY + timedelta(days=2), "Waived", is_waived=True)
+    mark = chart(waived).rows[0].marks[-1]
+    assert (mark.kind, mark.title) == ("waived", "Market: waived Wed 4 Mar 2026")
+
+
 @given(
     st.lists(st.integers(min_value=0, max_value=4000), min_size=2, max_size=12, unique=True),
     st.integers(min_value=-500, max_value=4500),

@@ -12,7 +12,7 @@ from django.db.models import Count, Max, Q, QuerySet
 from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission
 from gatekeeper.accounts.models import User
 from releases.kinds import PlaybookKind
-from releases.models import Playbook, Product, ProductLine
+from releases.models import Gate, Playbook, Product, ProductLine
 from releases.permissions import GLOBAL_PERMISSIONS
 
 MOST_SEATS = 200
@@ -52,11 +52,35 @@ def seats_of(person: User) -> tuple[list[SeatsOf], bool]:
     """A person's seats, also through groups, by product and role; and whether some are left out."""
     held = ApproverRole.objects.all().held_by(person).select_related("product")
     found = list(held.order_by("product__name", "name", "gate_key")[: MOST_SEATS + 1])
+    names = _gate_names({(seat.product_id, seat.gate_key) for seat in found})
     rows = []
     for (product, role), seats in groupby(found[:MOST_SEATS], key=lambda seat: (seat.product, seat.name)):
-        gates = [seat.gate_key.replace("-", " ").capitalize() for seat in seats]
+        gates = [names[seat.product_id, seat.gate_key] for seat in seats]
         rows.append(SeatsOf(product, role, ", ".join(gates)))
     return rows, len(found) > MOST_SEATS
+
+
+def _gate_names(wanted: set[tuple[int, str]]) -> dict[tuple[int, str], str]:
+    """What gates are called: in the product's newest release that has one, else in a playbook, else by the key."""
+    products, keys = {product for product, _ in wanted}, {key for _, key in wanted}
+    newest = (
+        Gate.objects.filter(release__product__in=products, key__in=keys)
+        .order_by()
+        .values("release__product", "key")
+        .annotate(newest=Max("pk"))
+        .values("newest")
+    )
+    rows = Gate.objects.filter(pk__in=newest).order_by().values_list("release__product", "key", "name")
+    named = {(product, key): name for product, key, name in rows}
+    planned: dict[str, str] = {}
+    if wanted - named.keys():
+        for playbook in _newest_playbooks():
+            for gate in playbook.definition["gates"]:
+                planned.setdefault(gate["key"], gate["name"])
+    return {
+        (product, key): named.get((product, key)) or planned.get(key) or key.replace("-", " ").capitalize()
+        for product, key in wanted
+    }
 
 
 def groups(text: str) -> QuerySet[Any]:
@@ -85,11 +109,15 @@ def lines() -> QuerySet[Any]:
     ).order_by("name")
 
 
+def _newest_playbooks() -> QuerySet[Playbook]:
+    newest = Playbook.objects.filter(kind=PlaybookKind.GATES).values("slug").annotate(newest=Max("pk")).values("newest")
+    return Playbook.objects.filter(pk__in=newest).order_by("slug")
+
+
 def functions() -> dict[str, str]:
     """Every approver function of the newest playbooks, key to name, in the order in which they first decide."""
-    newest = Playbook.objects.filter(kind=PlaybookKind.GATES).values("slug").annotate(newest=Max("pk")).values("newest")
     names: dict[str, str] = {}
-    for playbook in Playbook.objects.filter(pk__in=newest).order_by("slug"):
+    for playbook in _newest_playbooks():
         for gate in playbook.definition["gates"]:
             for role in gate["roles"]:
                 names.setdefault(role["key"], role["name"])
