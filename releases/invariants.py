@@ -52,6 +52,7 @@ def _check(release: Release, gates: list[Gate], slips: list[Slip], moves: list[D
         return
     yield from _check_order(release, gates)
     yield from _check_dates(release, gates, moves)
+    yield from _check_in_force(name, slips, moves)
     yield from _check_sweep(release, gates, {(slip.gate_id, slip.due_on) for slip in slips})
 
 
@@ -103,6 +104,14 @@ def _check_dates(release: Release, gates: list[Gate], moves: list[DateMove]) -> 
             day = move.to_on
         if day != stored:
             yield Difference("ledger", f"{release}: {name}", f"stands at {stored}, its ledger gives {day}")
+
+
+def _check_in_force(name: str, slips: list[Slip], moves: list[DateMove]) -> Iterator[Difference]:
+    """A date can be missed only if it was in force when its day ended: not one that was set afterwards."""
+    for slip in slips:
+        for move in moves:
+            if (move.gate_id, move.to_on) == (slip.gate_id, slip.due_on) and move.effective_on > slip.due_on:
+                yield Difference("slip", name, f"{slip.due_on} was missed and set on {move.effective_on} only")
 
 
 def _check_slips(name: str, gates: list[Gate], slips: list[Slip]) -> Iterator[Difference]:
