@@ -164,6 +164,7 @@ MIDDLEWARE = [
     "django.contrib.messages.middleware.MessageMiddleware",
     "django.middleware.clickjacking.XFrameOptionsMiddleware",
     "django_htmx.middleware.HtmxMiddleware",
+    "gatekeeper.common.middleware.NulMiddleware",
 ]
 
 ROOT_URLCONF = "gatekeeper.urls"

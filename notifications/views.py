@@ -3,7 +3,7 @@
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
 from django.core.paginator import Paginator
-from django.http import HttpResponse
+from django.http import HttpResponse, HttpResponseRedirect
 from django.shortcuts import get_object_or_404, redirect
 from django.utils.http import url_has_allowed_host_and_scheme
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
@@ -56,9 +56,9 @@ def read_one(request: SignedInRequest, delivery: int) -> HttpResponse:
     found = get_object_or_404(in_app_for(request.user), pk=delivery)
     actions.mark_read(person=request.user, deliveries=[found.pk])
     back = request.POST.get("back", "")
-    if back and url_has_allowed_host_and_scheme(back, {request.get_host()}, require_https=request.is_secure()):
-        return redirect(back)
-    return redirect("notifications")
+    # an own path and nothing else: "//host" is somebody else's
+    is_own = back.startswith("/") and url_has_allowed_host_and_scheme(back, None)
+    return HttpResponseRedirect(back) if is_own else redirect("notifications")
 
 
 @login_required

@@ -14,12 +14,14 @@ from gatekeeper.accounts.models import Theme, User
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
 from releases import events
-from releases.actions.releases import require_text
+from releases.actions.releases import line_problem, require_line
 from releases.kinds import EventKind
 from releases.permissions import GLOBAL_PERMISSIONS, is_administrator, require_administrator
 
 
-def _person_problems(username: str, email: str, full_name: str, *, besides: int | None = None) -> list[FieldProblem]:
+def _person_problems(
+    username: str, email: str, full_name: str, title: str, *, besides: int | None = None
+) -> list[FieldProblem]:
     problems: list[FieldProblem] = []
     others = User.objects.all() if besides is None else User.objects.exclude(pk=besides)
     try:
@@ -39,6 +41,8 @@ def _person_problems(username: str, email: str, full_name: str, *, besides: int 
             problems.append(FieldProblem("email", "exists", f"E-mail: {email} is in use."))
     if not full_name.strip() or len(full_name) > 120 or not full_name.isprintable():
         problems.append(FieldProblem("full_name", "required", "Name: from 1 to 120 characters."))
+    if problem := line_problem(title.strip()):
+        problems.append(FieldProblem("title", "invalid", f"Role title: {problem}"))
     return problems
 
 
@@ -70,9 +74,11 @@ def create_first_administrator(
     if User.objects.exists():
         raise Conflict("already_set_up", "This installation has people already. Sign in instead.")
     person = User(username=username, email=email, full_name=full_name.strip(), title=title.strip())
-    problems = _person_problems(username, email, full_name) + _password_problems(password, person)
+    problems = _person_problems(username, email, full_name, title) + _password_problems(password, person)
     if not organisation.strip() or len(organisation) > 120:
         problems.append(FieldProblem("organisation", "required", "Organisation: from 1 to 120 characters."))
+    elif problem := line_problem(organisation.strip()):
+        problems.append(FieldProblem("organisation", "invalid", f"Organisation: {problem}"))
     if problems:
         raise Refused("invalid_person", "The first user was not created.", fields=problems)
     at = clock()
@@ -113,7 +119,7 @@ def create_person(
         require_administrator(actor)
     events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
     person = User(username=username, email=email, full_name=full_name.strip(), title=title.strip()[:120])
-    problems = _person_problems(username, email, full_name)
+    problems = _person_problems(username, email, full_name, title)
     if password is not None:
         problems += _password_problems(password, person)
     problems += [
@@ -191,7 +197,7 @@ def change_profile(
     _require_self_or_administrator(actor, person)
     events.lock_organisation()
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
-    problems = _person_problems(stored.username, email, full_name, besides=stored.pk)
+    problems = _person_problems(stored.username, email, full_name, title, besides=stored.pk)
     if len(title) > 120:
         problems.append(FieldProblem("title", "too_long", "Role title: longer than 120 characters."))
     if theme not in Theme.values:
@@ -268,7 +274,7 @@ def save_group(*, name: str, actor: User | None, clock: Clock = database_clock) 
     """Create a group of people, such as "Engineering approvers"; an existing name is the same group."""
     if actor is not None:
         require_administrator(actor)
-    name = require_text("name", name, "A name", most=150)
+    name = require_line("name", name, "A name", most=150)
     group, made = Group.objects.get_or_create(name=name)
     if made:
         _record(EventKind.GROUP_SAVED, actor, clock, {"group": name})

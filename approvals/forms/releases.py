@@ -12,6 +12,7 @@ from django.db.models import QuerySet
 from django.http import QueryDict
 
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import EARLIEST_DAY
 from releases import rules
 from releases.actions.releases import offsets_of
 from releases.kinds import ReleaseState
@@ -20,6 +21,7 @@ from releases.permissions import people_with
 from releases.playbooks import PlaybookSpec, parse_playbook
 
 MOST_PRODUCTS = 200
+LAST_DAY = date(2100, 1, 1)
 _LAST_NUMBER = re.compile(r"(\d+)(?=\D*$)")
 
 
@@ -33,11 +35,23 @@ class DayInput(forms.DateInput):
 
 
 class DayField(forms.DateField):
-    """A day; the words of people who type it are taken too ("12 Jan 2027")."""
+    """A day; the words of people who type it are taken too ("12 Jan 2027").
+
+    Far from the ends of the calendar, so that offsets, holds and re-plans can count from it in both directions.
+    """
 
     widget = DayInput
     input_formats = ("%Y-%m-%d", "%d %b %Y", "%d %B %Y")
-    default_error_messages = {"invalid": "This is not a day. Write it as 2027-01-12 or 12 Jan 2027."}
+    default_error_messages = {
+        "invalid": "This is not a day. Write it as 2027-01-12 or 12 Jan 2027.",
+        "out_of_range": "Give a day from 1 Jan 2000 to 1 Jan 2100.",
+    }
+
+    def to_python(self, value: Any) -> date | None:
+        day = super().to_python(value)
+        if day is not None and not EARLIEST_DAY <= day <= LAST_DAY:
+            raise ValidationError(self.error_messages["out_of_range"], "out_of_range")
+        return day
 
 
 def reason_field(what: str, *, label: str = "Reason", required: bool = True) -> forms.CharField:

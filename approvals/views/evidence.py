@@ -32,6 +32,7 @@ from approvals.views.at_gate import (
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, is_fragment, refusal
+from gatekeeper.common.requests import whole_number
 from releases.permissions import is_administrator, product_permissions
 
 log = logging.getLogger(__name__)
@@ -135,8 +136,11 @@ def _refused(
     """What was typed stays. After somebody else's save, theirs is shown beside it, and the next save replaces it."""
     page, card = _fresh(request, place, key)
     if not page.may_edit:
-        # no form to go back to: the gate has moved on
-        assert error is not None
+        # no form to go back to: the gate has moved on, or it never was this person's
+        if not sees_drafts(product_permissions(request.user, place.release.product), is_admin=False):
+            denied = NotAllowed("no_contribute", f"You may not supply evidence for {place.release.product}.")
+            return refusal(request, denied, back_url=page.url, back_words="To the gate")
+        error = error or Conflict("evidence_frozen", f"Evidence of {place.gate.name} cannot be changed now.")
         return show_gate(request, place, Shown(error.status, refused=error, kept=form.cleaned_data.get("text", "")))
     conflict = None
     if error is not None:
@@ -158,17 +162,17 @@ def evidence_remove(request: SignedInRequest, product: str, version: str, gate: 
     """Take the evidence away; the toast brings it back."""
     place = the_gate(request.user, product, version, gate)
     thing = the_deliverable(place, deliverable)
-    expected = request.POST.get("version", "")
+    expected = whole_number(request.POST.get("version", ""))
     try:
         remove_evidence(
             deliverable_id=thing.pk,
             actor=request.user,
-            expected_version=int(expected) if expected.isdecimal() else None,
+            expected_version=expected,
         )
     except DomainError as error:
         return refusal(request, error, back_url=_card_address(place, deliverable), back_words="To the gate")
-    if expected.isdecimal():
-        undo = gate_url(place.gate, place.release, "evidence-restore", deliverable=deliverable, number=int(expected))
+    if expected is not None:
+        undo = gate_url(place.gate, place.release, "evidence-restore", deliverable=deliverable, number=expected)
         messages.success(request, f"{thing.name} is removed.", extra_tags=f"Undo|post|{undo}")
     else:
         messages.success(request, f"{thing.name} is removed.")

@@ -19,6 +19,7 @@ from approvals.views.gates import say_decided
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError
 from gatekeeper.common.pages import apply_problems, is_fragment, render_page
+from gatekeeper.common.requests import whole_number
 from releases.querysets import visible_products
 
 PER_PAGE = 50
@@ -66,7 +67,7 @@ def inbox(request: SignedInRequest) -> HttpResponse:
     choice = choice if choice in (APPROVE, CONDITIONS, DECLINE) else APPROVE
     if is_fragment(request):
         return _row(request, opened or request.GET.get("close", ""), choice, is_open=bool(opened))
-    context = _list(request, opened=int(opened) if opened.isdecimal() else 0, choice=choice)
+    context = _list(request, opened=whole_number(opened) or 0, choice=choice)
     return render_page(request, "approvals/inbox.html", context, fragment="approvals/_inbox_list.html")
 
 
@@ -76,7 +77,8 @@ def _gate_url(submission: Submission) -> str:
 
 def _row(request: SignedInRequest, number: str, choice: str, *, is_open: bool) -> HttpResponse:
     """One row, opened or closed again. What no longer waits is answered with the whole list as it is now."""
-    waiting = pages.waiting_rounds(request.user).filter(pk=int(number)) if number.isdecimal() else []
+    wanted = whole_number(number)
+    waiting = pages.waiting_rounds(request.user).filter(pk=wanted) if wanted is not None else []
     rows = pages.inbox_rows(waiting, request.user, today())
     if not rows:
         response = render(request, "approvals/_inbox_list.html", _list(request))

@@ -4,13 +4,14 @@ import re
 import secrets
 from collections.abc import Callable
 from datetime import timedelta
+from urllib.parse import unquote
 
 from django.conf import settings
 from django.contrib.auth import logout
 from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
-from gatekeeper.common import logs
+from gatekeeper.common import error_pages, logs
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -73,6 +74,21 @@ class BodyLimitMiddleware:
             )
             response["Connection"] = "close"  # the rest of the body is not waited for
             return response
+        return self.get_response(request)
+
+
+class NulMiddleware:
+    """Refuses a NUL in an address, which no text of the database can hold, before anything is looked up with it.
+
+    After the session and the person, since the page of the refusal has the person's frame.
+    """
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase:
+        if "\x00" in unquote(request.path_info + "?" + request.META.get("QUERY_STRING", "")):
+            return error_pages.page(request, 400)
         return self.get_response(request)
 
 

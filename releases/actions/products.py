@@ -11,7 +11,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
 from releases import events
-from releases.actions.releases import require_text
+from releases.actions.releases import line_problem, require_line
 from releases.kinds import EventKind
 from releases.models import (
     SLUG,
@@ -41,7 +41,7 @@ def save_organisation(*, name: str, actor: User, clock: Clock = database_clock) 
     """Name the organisation."""
     require_administrator(actor)
     organisation = events.lock_organisation()
-    organisation.name = require_text("name", name, "A name", most=120)
+    organisation.name = require_line("name", name, "A name", most=120)
     events.record(organisation, EventKind.ORGANISATION_SAVED, actor=actor, at=clock(), data={"name": organisation.name})
     organisation.save()
     return organisation
@@ -63,7 +63,7 @@ def save_product_line(
     """
     if actor is not None:
         require_administrator(actor)
-    name = require_text("name", name, "A name", most=120)
+    name = require_line("name", name, "A name", most=120)
     slug = _slug(slug or slugify(name)[:64])
     organisation = events.lock_organisation()
     if ProductLine.objects.filter(name=name).exclude(slug=slug).exists():
@@ -114,6 +114,8 @@ def create_product(
     slug = slug or slugify(name)[:64]
     if not name or len(name) > 120:
         problems.append(FieldProblem("name", "invalid", "Name: from 1 to 120 characters."))
+    elif problem := line_problem(name):
+        problems.append(FieldProblem("name", "invalid", f"Name: {problem}"))
     elif Product.objects.filter(name=name).exists():
         problems.append(FieldProblem("name", "exists", f"Name: {name} exists already."))
     if not SLUG.regex.match(slug) or len(slug) > 64:  # type: ignore[union-attr]
@@ -163,7 +165,7 @@ def change_product(
     require_manage(actor, product)
     events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
     locked = Product.objects.select_for_update(no_key=True).get(pk=product.pk)
-    name = require_text("name", name, "A name", most=120)
+    name = require_line("name", name, "A name", most=120)
     if Product.objects.filter(name=name).exclude(pk=product.pk).exists():
         raise Refused.for_field("name", "exists", f"Name: {name} exists already.")
     if not owner.is_active:
