@@ -206,7 +206,7 @@ def test_a_deactivation_says_what_it_leaves_stuck(cast: Cast) -> None:
     active_release(cast, target=days_ago(0) + 90, on=days_ago(0))
     client, address = client_of(cast.administrator), f"/settings/people/{cast.approver.pk}/deactivate/"
     page = text_of(client.get(address))
-    assert "1 gate could not reach its quorums any more" in page
+    assert "3 gates could not reach their quorums any more" in page
     assert "Router 1.0" in page
     assert "Engineering would have too few people" in page
     assert "No gate would be stuck" in text_of(client.get(f"/settings/people/{cast.outsider.pk}/deactivate/"))
