@@ -88,7 +88,8 @@ def gate_submit(request: SignedInRequest, product: str, version: str, gate: str)
     """Freeze the evidence as a round and ask the approvers."""
     place = the_gate(request.user, product, version, gate)
     form = SubmitForm(request.POST, auto_id="submit-%s")
-    form.is_valid()
+    if not form.is_valid():
+        return _again(request, place, Shown(422, submit=form))
     try:
         submission = submit_evidence(gate_id=place.gate.pk, actor=request.user, summary=form.cleaned_data["summary"])
     except NotAllowed as error:
