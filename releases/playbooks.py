@@ -6,6 +6,7 @@ from dataclasses import asdict, dataclass
 from typing import Any
 
 from gatekeeper.common.errors import FieldProblem, Refused
+from releases.rules import TARGET
 
 KEY = re.compile(r"^[a-z0-9]+(-[a-z0-9]+)*$")
 DISCIPLINES = {
@@ -245,8 +246,11 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     for spot, item in read.rows(data, "checks", place):
         check = read.mapping(item, spot, {"name", "blocking"})
         checks.append(CheckSpec(read.text(check, "name", spot, limit=120), read.flag(check, "blocking", spot, False)))
+    key = read.key(data, place)
+    if key == TARGET:
+        read.fail(f"{place}.key", f"{TARGET} means the release date in plans")
     return GateSpec(
-        key=read.key(data, place),
+        key=key,
         name=name,
         short_name=read.text(data, "short_name", place, limit=40, default=name[:40]) or name[:40],
         offset_days=days,
@@ -261,6 +265,8 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
 
 def _check_order(read: _Reader, gates: tuple[GateSpec, ...]) -> None:
     """Gates before GA come first, in order of their days; assessments after GA follow."""
+    if gates and gates[0].is_after_release:
+        read.fail("playbook.gates[0]", "the first gate has to be due before the release")
     last = (False, -100_000)
     for index, gate in enumerate(gates):
         months = gate.offset_months

@@ -51,6 +51,8 @@ def changed(path: str, value: Any) -> dict[str, Any]:
         ("color", "red", "playbook.color"),
         ("gates.0.key", "Market Opportunity", "playbook.gates[0].key"),
         ("gates.0.key", "functional-completeness", "playbook.gates"),
+        ("gates.0.key", "target", "playbook.gates[0].key"),
+        ("gates", SMALL_PLAYBOOK["gates"][3:], "playbook.gates[0]"),
         ("gates.0.colour", "red", "playbook.gates[0].colour"),
         ("gates.0.offset_days", 5, "playbook.gates[0].offset_days"),
         ("gates.0.offset_days", -3651, "playbook.gates[0].offset_days"),
