@@ -61,6 +61,7 @@ class Visit:
     form: str = ""
     fill: tuple[tuple[str, str], ...] = ()
     is_sample: bool = False
+    status: int = 200
 
     def __str__(self) -> str:
         return f"{self.what or self.address} as {self.person or 'nobody'}"
@@ -99,8 +100,9 @@ class Walk:
         if visit.form:
             status = self.send(page, visit)
         self.count += 1
-        if status >= 500 or (visit.form and status not in (200, 409, 422)):
+        if status not in ((409, 422, 200) if visit.form else (visit.status,)):
             self.note(visit, "status", [str(status)])
+        page.evaluate("document.fonts.ready.then(() => true)")
         page.evaluate(UNFOLD)
         self.look(page, visit, "dark", WIDE)
         self.look(page, visit, "light", PHONE)
@@ -116,8 +118,11 @@ class Walk:
                 self.look_into(page, visit, dialog)
 
     def look(self, page: Page, visit: Visit, scheme: Any, size: ViewportSize) -> None:
-        page.set_viewport_size(size)
         page.emulate_media(color_scheme=scheme, reduced_motion="reduce")
+        page.set_viewport_size(size)
+        # as high as the page: what a bar lies over at one place of scrolling is free at another, and axe knows only one
+        height = page.evaluate("() => { scrollTo(0, 0); return document.documentElement.scrollHeight; }")
+        page.set_viewport_size({"width": size["width"], "height": max(size["height"], height)})
         self.note(visit, f"{scheme} at {size['width']} px", axe_findings(page))
 
     def look_into(self, page: Page, visit: Visit, dialog: str) -> None:
@@ -147,6 +152,12 @@ class Walk:
                 [visit.form, list(visit.fill)],
             )
         return navigation.value.status if navigation.value else 0
+
+    def finish(self) -> None:
+        """Fail with everything that was found."""
+        found = [f"{visit}\n  " + "\n  ".join(problems) for visit, problems in self.problems.items()]
+        if found or self.complaints:
+            pytest.fail("\n".join([*found, *self.complaints]), pytrace=False)
 
     def note(self, visit: Visit, where: str, found: list[str]) -> None:
         if found:
@@ -238,7 +249,6 @@ def more_pages(stage: Stage) -> Iterator[Visit]:
         ("erik", "/portfolio/?health=slipped&group=pm&sort=-slip"),
         ("erik", "/portfolio/?state=recorded"),
         ("erik", "/portfolio/?q=nothing+has+this"),
-        ("erik", "/releases/kubernetes/1.24/"),
         ("erik", "/products/kubernetes/"),
         ("erik", "/products/?q=nothing+has+this"),
         ("chloe", "/search/?q=a"),
@@ -246,12 +256,12 @@ def more_pages(stage: Stage) -> Iterator[Visit]:
         ("sam", "/search/?q=nothing+has+this"),
         ("sam", "/notifications/?show=unread"),
         ("chloe", "/settings/people/?show=inactive"),
-        ("sam", "/products/new/"),
         ("sam", "/releases/new/"),
-        ("sam", "/no/such/page/"),
         ("", "/sign-in/?next=/inbox/"),
     ):
         yield Visit(person, address)
+    yield Visit("sam", "/products/new/", status=403)
+    yield Visit("sam", "/no/such/page/", status=404)
 
 
 def refused_forms(stage: Stage) -> Iterator[Visit]:
@@ -310,16 +320,14 @@ def test_the_net_has_no_hole(walk: Walk) -> None:
 def test_axe_finds_nothing_on_any_page_of_the_demo(stage: Stage, walk: Walk) -> None:
     for visit in (*rows_of_the_table(stage), *states(stage), *more_pages(stage)):
         walk.go(visit)
-    assert walk.problems == {}
-    assert walk.complaints == []
+    walk.finish()
     assert walk.count > 100
 
 
 def test_axe_finds_nothing_on_a_form_that_was_refused(stage: Stage, walk: Walk) -> None:
     for visit in refused_forms(stage):
         walk.go(visit)
-    assert walk.problems == {}
-    assert walk.complaints == []
+    walk.finish()
 
 
 def test_axe_finds_nothing_on_the_pages_of_an_empty_installation(transactional_db: None, walk: Walk) -> None:
@@ -332,5 +340,4 @@ def test_axe_finds_nothing_on_the_pages_of_an_empty_installation(transactional_d
         "/settings/lines/", "/settings/new-line/", "/settings/organisation/",
     ):  # fmt: skip
         walk.go(Visit(ada.username, address, f"{address}, empty"))
-    assert walk.problems == {}
-    assert walk.complaints == []
+    walk.finish()
