@@ -10,9 +10,8 @@ from django.utils import timezone
 
 from approvals import rules
 from approvals.actions.rounds import facts_of
-from approvals.facts import load_facts
+from approvals.facts import load_reach
 from approvals.models import ApproverRole, GateRole
-from approvals.permissions import seat_holders
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
@@ -104,19 +103,16 @@ def stuck_without(person: User) -> list[Stuck]:
         .distinct()
         .order_by("due_on", "pk")[:STUCK_LIMIT]
     )
-    needed: dict[int, list[GateRole]] = {}
-    for row in GateRole.objects.filter(gate__in=gates).select_related("role").order_by("position"):
-        needed.setdefault(row.gate_id, []).append(row)
-    held = seat_holders({row.role_id for rows in needed.values() for row in rows})
+    all_facts = load_reach(gates, day_of(timezone.now()))
     found = []
     for gate in gates:
+        facts = all_facts[gate.pk]
         if gate.is_undecided and gate.release.is_running:
-            facts = load_facts(gate.release, gate, [gate], day_of(timezone.now()))
             needs, votes, candidates = facts.needs, facts.votes, facts.candidates()
         else:
-            needs = [rules.RoleNeed(row.role.key, row.role.name, row.quorum) for row in needed[gate.pk]]
+            needs = [rules.RoleNeed(row.role.key, row.role.name, row.quorum) for row in facts.roles]
             votes = []
-            candidates = {row.role.key: {h.user.pk for h in held[row.role_id]} for row in needed[gate.pk]}
+            candidates = {row.role.key: {h.user.pk for h in facts.holders[row.role_id]} for row in facts.roles}
         rest = {key: people - {person.pk} for key, people in candidates.items()}
         short = rules.unreachable_roles(needs, votes, rest)
         if short and short != rules.unreachable_roles(needs, votes, candidates):
