@@ -12,9 +12,12 @@ from urllib.parse import urlsplit
 import pytest
 from django.db import connection
 from django.urls import Resolver404, resolve, reverse
+from django.utils import timezone
 
 from approvals.actions.people import deactivate_person
+from approvals.facts import load_facts, load_reach
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import day_of
 from releases.models import Gate, Release
 from tests.access.stage import PUBLIC, RESTRICTED, Stage
 from tests.access.walk import METHODS, Browser, Writes, fingerprint, said, table, undone, url_names
@@ -359,6 +362,17 @@ def test_the_admin_shows_no_releases_gates_decisions_or_events() -> None:
         "releases_organisation", "releases_productline", "releases_playbook", "accounts_user", "auth_group",
         "notifications_delivery",
     }  # fmt: skip
+
+
+def test_facts_loaded_for_many_gates_are_those_of_each(stage: Stage) -> None:
+    """The demo has gates in every situation: what a deactivation would leave stuck is judged from the same facts."""
+    gates = list(Gate.objects.select_related("release__product"))
+    today = day_of(timezone.now())
+    for gate, facts in zip(gates, load_reach(gates, today).values(), strict=True):
+        alone = load_facts(gate.release, gate, [gate], today)
+        assert (facts.needs, facts.votes) == (alone.needs, alone.votes), gate
+        assert facts.candidates() == alone.candidates(), gate
+        assert facts.submission == alone.submission
 
 
 # --- What pages show ------------------------------------------------------------------------------------------------
