@@ -368,7 +368,6 @@ def _name_settings(stage: Stage) -> None:
         "settings-person-new": words | {"username": "another"},
         "settings-person-join": {"group": Group.objects.get(name="Finance").pk},
         "settings-person-permissions": {"permissions": ["releases.view_portfolio"]},
-        "settings-person-permissions": {"permissions": ["releases.view_portfolio"]},
         "settings-groups": {"name": "Release train"},
         "settings-group": {"person": "Jonas Weber (jonas)"},
         "settings-line-new": {"name": "Field Tools"},
