@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import pytest
 
-from approvals.models import Decision
+from approvals.models import Submission
 from tests.cast import Cast, active_release, differences, make_cast
 from tests.lots import Calendar, one_step
 from tests.races.together import faults, together, without_announcements
@@ -33,6 +33,6 @@ def test_a_storm_of_all_verbs(cast: Cast) -> None:
 
     outcomes = together(*[work(seed) for seed in range(THREADS)])
     assert faults(outcomes) == []
-    assert all(int(str(outcome.value)) > 0 for outcome in outcomes)
-    assert Decision.objects.count() > 3
+    assert sum(int(str(outcome.value)) for outcome in outcomes) > THREADS * STEPS / 10, "nearly everything was refused"
+    assert Submission.objects.exists()
     assert differences() == []
