@@ -150,7 +150,8 @@ def test_a_snapshot_that_was_tampered_with_is_called_out(cast: Cast) -> None:
     changed = submission.snapshot.replace("What we found.", "What we did not find.")
     if connection.vendor == "postgresql":
         with connection.cursor() as cursor:
-            cursor.execute("SET LOCAL session_replication_role = replica")
+            cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
+        lift_guards(connection)
     Submission.objects.filter(pk=submission.pk).update(snapshot=changed)
     text = text_of(client_of(cast.pm).get(address(gate, "rounds/1/")))
     assert "This record was changed after it was submitted." in text
