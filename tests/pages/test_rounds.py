@@ -10,6 +10,7 @@ from approvals.actions.rounds import submit_evidence, withdraw_submission
 from approvals.models import Submission
 from approvals.pages.changes import Hunk, compare, compare_texts
 from approvals.pages.items import Item
+from gatekeeper.common.append_only import lift_guards
 from tests.cast import Cast, approve, at, decline, fill, make_person, nothing_changes, submit, waive
 from tests.pages.stories import address, client_of, days_ago, market_of, release_of_today, text_of, thing
 
