@@ -18,6 +18,11 @@ POLICY = (
 )
 
 
+@pytest.fixture(autouse=True)
+def _files_are_served(settings: Settings) -> None:
+    settings.WHITENOISE_USE_FINDERS = True
+
+
 @pytest.mark.django_db
 @pytest.mark.parametrize("path", ["/healthz", "/admin/login/", "/no-such-page", "/static/admin/css/base.css"])
 def test_every_kind_of_answer_has_them(client: Client, path: str) -> None:
