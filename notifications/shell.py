@@ -1,12 +1,17 @@
 """What the frame of every page shows of notices: one query each."""
 
+from typing import Any
+
+from django.db.models import QuerySet
 from django.urls import reverse
 
 from gatekeeper.accounts.models import User
-from notifications.lists import in_app_for
-from notifications.models import Watch
+from gatekeeper.common.prepared import Prepared
+from notifications.kinds import Channel
+from notifications.models import Delivery, Watch
 from releases.kinds import ReleaseState
-from releases.querysets import visible_products
+from releases.permissions import sees_every_product
+from releases.querysets import products_seen
 
 # A bell that says "100" says enough, and counting further would cost every page.
 MOST_COUNTED = 100
@@ -14,24 +19,32 @@ MOST_WATCHED = 7
 OVER = (ReleaseState.CLOSED, ReleaseState.CANCELLED)
 
 
+def _unread(person: int, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
+    mine = Delivery.objects.filter(recipient=person, channel=Channel.APP, read_at__isnull=True)
+    return mine.filter(products_seen(User(pk=person), sees_all, "event__product__")).values_list("pk")[:MOST_COUNTED]
+
+
+def _watched(person: int, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
+    mine = Watch.objects.filter(person=person, release__isnull=False)
+    return (
+        mine.filter(products_seen(User(pk=person), sees_all, "product__"))
+        .exclude(release__state__in=OVER)
+        .order_by("release__target_on", "product__name", "release__version")
+        .values_list("product__name", "product__slug", "release__version")[:MOST_WATCHED]
+    )
+
+
+UNREAD, WATCHED = Prepared(_unread), Prepared(_watched)
+
+
 def unread_count(user: User) -> int:
     """How many notices the person has not read, up to a hundred."""
-    return in_app_for(user).filter(read_at__isnull=True).order_by()[:MOST_COUNTED].count()
+    return len(UNREAD.rows(user.pk, sees_every_product(user)))
 
 
 def watching(user: User) -> list[dict[str, str]]:
     """The releases a person follows and that are not over, nearest target first."""
-    watches = (
-        Watch.objects.filter(visible_products(user, "product__"), person=user, release__isnull=False)
-        .exclude(release__state__in=OVER)
-        .select_related("release", "product")
-        .order_by("release__target_on", "product__name", "release__version")
-    )
     return [
-        {
-            "label": f"{watch.product.name} {watch.release.version}",
-            "url": reverse("release", args=[watch.product.slug, watch.release.version]),
-        }
-        for watch in watches[:MOST_WATCHED]
-        if watch.release is not None
+        {"label": f"{name} {version}", "url": reverse("release", args=[slug, version])}
+        for name, slug, version in WATCHED.rows(user.pk, sees_every_product(user))
     ]

@@ -24,7 +24,12 @@ def visible_products(user: User | AnonymousUser, prefix: str = "") -> Q:
     """The condition under which somebody sees a product; `prefix` leads to it, such as `release__product__`."""
     if not user.is_authenticated:
         return Q(pk__in=[])
-    if sees_every_product(user):
+    return products_seen(user, sees_every_product(user), prefix)
+
+
+def products_seen(user: User, sees_all: bool, prefix: str = "") -> Q:
+    """The same for somebody of whom is known already whether they see every product."""
+    if sees_all:
         return Q()
     return Q(**{f"{prefix}is_restricted": False}) | Q(**{f"{prefix}pk__in": granted_product_ids(user)})
 
