@@ -3,17 +3,29 @@
 The number of queries is fixed, whatever the rounds, decisions, versions and people.
 """
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from functools import cached_property
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, Q
 
 from approvals.kinds import EvidenceKind, WaiverKind
-from approvals.models import Condition, Decision, Deliverable, Evidence, GateRole, Recusal, Submission, Waiver
+from approvals.models import (
+    Condition,
+    Decision,
+    Delegation,
+    Deliverable,
+    Evidence,
+    GateRole,
+    Recusal,
+    Submission,
+    Waiver,
+)
 from approvals.permissions import Holder, seat_holders
 from approvals.rules import RoleNeed, Vote
+from gatekeeper.accounts.models import User
 from releases.kinds import GateState
 from releases.models import Gate, Release
 
@@ -38,6 +50,36 @@ class GateFacts:
     def holders(self) -> dict[int, list[Holder]]:
         """Active holders by seat id."""
         return seat_holders([row.role_id for row in self.roles])
+
+    @cached_property
+    def delegations(self) -> list[Delegation]:
+        """Absences in force today of the people of this gate, and the seats of others that its holders look after."""
+        people = {holder.user.pk for holders in self.holders.values() for holder in holders} | self.party
+        return list(
+            Delegation.objects.in_force(self.today)
+            .covering([row.role_id for row in self.roles])
+            .filter(Q(person__in=people) | Q(delegate__in=people))
+            .select_related("person", "delegate")
+            .prefetch_related("roles")
+            .order_by("starts_on", "pk")
+        )
+
+    def deputies(self, role_id: int) -> list[Holder]:
+        """Who may stand in for holders of a seat today, each with the person that they stand in for."""
+        sits = {holder.user.pk for holder in self.holders.get(role_id, ())}
+        return [
+            Holder(d.delegate, f"delegation: {d.person.full_name}", d.person)
+            for d in self.delegations
+            if d.person_id in sits and d.delegate is not None and d.delegate.is_active and d.covers(role_id)
+        ]
+
+    def away(self, person_id: int) -> Delegation | None:
+        """A person's absence that is in force today."""
+        return next((d for d in self.delegations if d.person_id == person_id), None)
+
+    def stand_ins_of(self, people: Collection[int]) -> dict[int, User]:
+        """Who decides at this gate for one of some people today, with the one that they stand in for."""
+        return {d.delegate_id: d.person for d in self.delegations if d.delegate_id and d.person_id in people}
 
     # --- The latest round -------------------------------------------------------------------------------------
 
@@ -70,6 +112,13 @@ class GateFacts:
     def contributors(self) -> frozenset[int]:
         """Who wrote any version of an item in the latest round, as frozen with it."""
         return frozenset(self.submission.frozen["contributors"]) if self.submission is not None else frozenset()
+
+    @property
+    def party(self) -> set[int]:
+        """Who may not judge the round: its submitter and contributors; without one, who wrote what would be in it."""
+        if self.is_in_review and self.submission is not None:
+            return {self.submission.submitted_by_id, *self.contributors}
+        return set(self.contributors_now())
 
     def begin_round(self, submission: Submission, contributors: Iterable[int]) -> None:
         """The gate was submitted under this lock."""
@@ -144,8 +193,21 @@ class GateFacts:
     def needs(self) -> list[RoleNeed]:
         """The roles and quorums in force: those of the frozen round while one is open, else the gate's."""
         if self.is_in_review and self.submission is not None:
-            return [RoleNeed(r["key"], r["name"], r["quorum"]) for r in self.submission.frozen["roles"]]
-        return [RoleNeed(row.role.key, row.role.name, row.quorum) for row in self.roles]
+            return needs_of(self.submission.frozen)
+        return self.needs_at_submission()
+
+    def needs_at_submission(self, submitter: int | None = None) -> list[RoleNeed]:
+        """What a round that this person submits now would need: `all` counts the people who may decide in it."""
+        everybody = self.candidates(submitter=submitter) if any(row.is_all for row in self.roles) else {}
+        return [
+            RoleNeed(
+                row.role.key,
+                row.role.name,
+                max(1, len(everybody[row.role.key])) if row.is_all else row.quorum,
+                row.order,
+            )
+            for row in self.roles
+        ]
 
     @property
     def is_in_review(self) -> bool:
@@ -173,18 +235,27 @@ class GateFacts:
         )
 
     def candidates(self, *, submitter: int | None = None) -> dict[str, set[int]]:
-        """By role, who may still vote: active holders but for the submitter, contributors, recused and voters."""
-        if self.is_in_review and self.submission is not None:
-            barred = {self.submission.submitted_by_id, *self.contributors, *self.recused}
-            barred |= {vote.person for vote in self.votes}
-        else:
-            barred = set(self.contributors_now())
-            if submitter is not None:
-                barred.add(submitter)
+        """By role, who may still vote: active holders but for the submitter, contributors, recused and voters.
+
+        Who stands in for somebody adds nobody: the seat counts once, as that of the person who holds it. Who stands in
+        for the submitter or a contributor may not vote at all.
+        """
+        barred = self.party
+        if submitter is not None and not self.is_in_review:
+            barred.add(submitter)
+        barred |= self.stand_ins_of(barred).keys()
+        if self.is_in_review:
+            barred |= self.recused
+            barred |= {person for d in self.standing for person in (d.decided_by_id, d.on_behalf_of_id) if person}
         return {
             row.role.key: {h.user.pk for h in self.holders[row.role_id] if h.user.pk not in barred}
             for row in self.roles
         }
+
+
+def needs_of(frozen: Mapping[str, Any]) -> list[RoleNeed]:
+    """The roles and quorums that a snapshot froze; snapshots from before roles had an order have none."""
+    return [RoleNeed(r["key"], r["name"], r["quorum"], r.get("order", 1)) for r in frozen["roles"]]
 
 
 def load_facts(release: Release, gate: Gate, gates: list[Gate], today: date) -> GateFacts:
@@ -220,6 +291,15 @@ def load_reach(gates: Sequence[Gate], today: date) -> dict[int, GateFacts]:
     wrote = items.order_by().values_list("deliverable__gate_id", "deliverable_id", "author_id").distinct()
     for gate_id, deliverable_id, author in wrote:
         found[gate_id].authors.setdefault(deliverable_id, set()).add(author)
+    everybody = {row.role_id for facts in found.values() for row in facts.roles}
+    away = list(
+        Delegation.objects.in_force(today)
+        .covering(everybody)
+        .select_related("person", "delegate")
+        .prefetch_related("roles")
+        .order_by("starts_on", "pk")
+    )
     for facts in found.values():
         facts.holders = {row.role_id: holders[row.role_id] for row in facts.roles}
+        facts.delegations = [d for d in away if any(d.covers(row.role_id) for row in facts.roles)]
     return found

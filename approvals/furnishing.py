@@ -10,6 +10,7 @@ from approvals.kinds import RoundState
 from approvals.models import (
     ApproverRole,
     ApproverRoleGroupObjectPermission,
+    Check,
     Deliverable,
     GateRole,
 )
@@ -61,11 +62,18 @@ def ensure_seats(
 
 
 def furnish(locked: LockedRelease, spec: PlaybookSpec) -> None:
-    """At activation: seats, the roles and quorums that each gate needs, and its deliverables."""
+    """At activation: seats, the roles and quorums that each gate needs, its deliverables and checks."""
     seats, new = ensure_seats(locked.release.product, spec.gates, locked.actor)
     gates = {gate.key: gate for gate in locked.gates}
     GateRole.objects.bulk_create(
-        GateRole(gate=gates[gate.key], role=seats[gate.key, role.key], quorum=role.quorum, position=position)
+        GateRole(
+            gate=gates[gate.key],
+            role=seats[gate.key, role.key],
+            quorum=1 if role.quorum == "all" else role.quorum,
+            is_all=role.quorum == "all",
+            order=role.order,
+            position=position,
+        )
         for gate in spec.gates
         for position, role in enumerate(gate.roles, start=1)
     )
@@ -77,10 +85,16 @@ def furnish(locked: LockedRelease, spec: PlaybookSpec) -> None:
             hint=thing.hint,
             is_required=thing.required,
             disciplines=list(thing.disciplines),
+            days_before=thing.days_before,
             position=position,
         )
         for gate in spec.gates
         for position, thing in enumerate(gate.deliverables, start=1)
+    )
+    Check.objects.bulk_create(
+        Check(gate=gates[gate.key], name=check.name, is_blocking=check.blocking, position=position)
+        for gate in spec.gates
+        for position, check in enumerate(gate.checks, start=1)
     )
     if new:
         locked.record(EventKind.SEAT_CREATED, data={"seats": [[role.gate_key, role.key] for role in new]})
@@ -95,8 +109,7 @@ def cause_of_miss(locked: LockedRelease, gate: Gate) -> MissCause:
     if short:
         return MissCause(Cause.QUORUM_UNREACHABLE, short)
     if gate.state == GateState.IN_REVIEW:
-        missing = rules.missing_approvals(facts.needs, facts.votes)
-        return MissCause(Cause.AWAITING_DECISION, tuple(n.key for n in facts.needs if n.key in missing))
+        return MissCause(Cause.AWAITING_DECISION, rules.roles_up(facts.needs, facts.votes))
     codes = {b.code for b in status.submission_blockers(facts)} - {"not_open"}
     if codes and codes <= {"check_failing", "check_missing"}:
         return MissCause(Cause.CHECK_FAILING)

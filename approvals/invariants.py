@@ -9,6 +9,7 @@ from django.db.models import Count, Max, Q
 
 from approvals import rules
 from approvals.actions.rounds import digest_of
+from approvals.facts import needs_of
 from approvals.furnishing import is_quorum_unreachable
 from approvals.kinds import EvidenceKind, RoundState, Verdict
 from approvals.models import Condition, Deliverable, Evidence, Submission, Waiver
@@ -82,7 +83,7 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
     if digest_of(submission.snapshot) != submission.digest:
         yield Difference("digest", name, "the snapshot does not match its digest")
     frozen = submission.frozen
-    needs = [rules.RoleNeed(r["key"], r["name"], r["quorum"]) for r in frozen["roles"]]
+    needs = needs_of(frozen)
     if not needs:
         yield Difference("roles", name, "was submitted without roles")
     barred = {submission.submitted_by_id, *(p.pk for p in submission.contributors.all())}

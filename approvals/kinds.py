@@ -31,6 +31,16 @@ class WaiverKind(TextChoices):
     CHECK = "check", "Check"
 
 
+class CheckStatus(TextChoices):
+    """What an engineering tool last said of a check."""
+
+    NOT_REPORTED = "not_reported", "Not reported"
+    PENDING = "pending", "Running"
+    SUCCESS = "success", "Passed"
+    FAILURE = "failure", "Failed"
+    ERROR = "error", "Error"
+
+
 class BlockerCode:
     """Why a gate cannot go on; the codes of the API contract."""
 

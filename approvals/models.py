@@ -6,11 +6,11 @@ from typing import Any
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from approvals.kinds import EvidenceKind, RoundState, Verdict, WaiverKind
-from approvals.querysets import ApproverRoleQuerySet
+from approvals.kinds import CheckStatus, EvidenceKind, RoundState, Verdict, WaiverKind
+from approvals.querysets import ApproverRoleQuerySet, DelegationQuerySet
 from releases.models import Gate, Product
 
 
@@ -60,6 +60,8 @@ class GateRole(models.Model):
     gate = models.ForeignKey(Gate, models.PROTECT, related_name="roles")
     role = models.ForeignKey(ApproverRole, models.PROTECT, related_name="gate_roles")
     quorum = models.PositiveIntegerField(default=1)
+    is_all = models.BooleanField(default=False, help_text="The quorum is everybody who may decide at submission.")
+    order = models.PositiveIntegerField(default=1, help_text="Roles of a lower order decide first.")
     position = models.PositiveIntegerField()
 
     class Meta:
@@ -82,6 +84,10 @@ class Deliverable(models.Model):
     hint = models.CharField(max_length=300, blank=True)
     is_required = models.BooleanField(default=True)
     disciplines = models.JSONField(default=list)
+    days_before = models.PositiveIntegerField(null=True, help_text="Wanted so many days before the gate is due.")
+    assignee = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="assigned_deliverables"
+    )
     position = models.PositiveIntegerField()
 
     class Meta:
@@ -129,6 +135,35 @@ class Evidence(models.Model):
 
     def __str__(self) -> str:
         return f"{self.deliverable} version {self.version}"
+
+
+class Check(models.Model):
+    """Evidence that an engineering tool reports: what it said last. Every report is an event."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="checks")
+    name = models.CharField(max_length=120)
+    is_blocking = models.BooleanField(default=False)
+    position = models.PositiveIntegerField()
+    status = models.CharField(max_length=12, choices=CheckStatus.choices, default=CheckStatus.NOT_REPORTED)
+    summary = models.CharField(max_length=500, blank=True)
+    details_url = models.URLField(max_length=2000, blank=True)
+    run_number = models.PositiveBigIntegerField(null=True, help_text="Older runs than this one are ignored.")
+    reported_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    reported_at = models.DateTimeField(null=True)
+
+    class Meta:
+        ordering = ("gate", "position", "name")
+        constraints = (
+            models.UniqueConstraint(fields=["gate", "name"], name="one_check_per_name"),
+            models.CheckConstraint(
+                condition=Q(status="not_reported", reported_at__isnull=True)
+                | (~Q(status="not_reported") & Q(reported_at__isnull=False)),
+                name="reported_check_has_time",
+            ),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Submission(models.Model):
@@ -183,6 +218,8 @@ class Decision(models.Model):
     held_through = models.CharField(max_length=200, help_text="`direct`, or `group: name`.")
     printed_name = models.CharField(max_length=120)
     printed_title = models.CharField(max_length=120, blank=True)
+    meaning = models.CharField(max_length=300, blank=True, help_text="What was signed; empty: no signature asked.")
+    time_zone = models.CharField(max_length=64, blank=True, help_text="The zone in which a signed time was shown.")
 
     class Meta:
         ordering = ("decided_at", "id")
@@ -237,6 +274,7 @@ class Condition(models.Model):
     closed_at = models.DateTimeField(null=True)
     closed_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
     note = models.TextField(blank=True)
+    overdue_at = models.DateTimeField(null=True, help_text="When the sweep found its day over.")
 
     class Meta:
         ordering = ("due_on", "id")
@@ -273,3 +311,83 @@ class Waiver(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gate} waived"
+
+
+class Delegation(models.Model):
+    """Somebody is away between two days, and (unless nobody does) another person decides for them.
+
+    Not passed on: who stands in for somebody decides only in seats that this person holds themselves.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="delegations")
+    delegate = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="stands_in", help_text="Null: nobody."
+    )
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    covers_all = models.BooleanField(default=True, help_text="Every seat, those given later too.")
+    roles = models.ManyToManyField(ApproverRole, related_name="delegations", blank=True)
+    reason = models.CharField(max_length=300, blank=True)
+    made_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    made_at = models.DateTimeField()
+    ended_at = models.DateTimeField(null=True, help_text="Ended before its last day.")
+    ended_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    begun_at = models.DateTimeField(null=True, help_text="When the schedule had told what it leaves unreachable.")
+    over_at = models.DateTimeField(null=True, help_text="When the schedule had told of its end.")
+
+    objects = DelegationQuerySet.as_manager()
+
+    class Meta:
+        ordering = ("-starts_on", "-id")
+        constraints = (
+            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="delegation_ends_after_start"),
+            models.CheckConstraint(
+                condition=Q(delegate__isnull=True) | ~Q(delegate=F("person")), name="nobody_stands_in_for_themselves"
+            ),
+        )
+        indexes = (
+            models.Index(fields=["person", "ends_on"], condition=Q(ended_at__isnull=True), name="delegation_person"),
+            models.Index(
+                fields=["delegate", "ends_on"], condition=Q(ended_at__isnull=True), name="delegation_stand_in"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.person} away from {self.starts_on} to {self.ends_on}"
+
+    def covers(self, role_id: int) -> bool:
+        """Whether it is about a seat; prefetch `roles`."""
+        return self.covers_all or any(role.pk == role_id for role in self.roles.all())
+
+
+class Comment(models.Model):
+    """A word in the discussion of a gate. Never a decision; earlier wordings stand in the events."""
+
+    gate = models.ForeignKey(Gate, models.PROTECT, related_name="comments")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="comments")
+    text = models.TextField(help_text="Markdown.")
+    written_at = models.DateTimeField()
+    edited_at = models.DateTimeField(null=True)
+    mentions = models.ManyToManyField(settings.AUTH_USER_MODEL, related_name="mentioned_in")
+
+    class Meta:
+        ordering = ("written_at", "id")
+        indexes = (models.Index(fields=["gate", "-id"], name="comment_gate"),)
+
+    def __str__(self) -> str:
+        return f"{self.author} on {self.gate}"
+
+
+class RoundSeen(models.Model):
+    """The last round of a gate that a person has read: what changed is told from there."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    gate = models.ForeignKey(Gate, models.CASCADE, related_name="+")
+    number = models.PositiveIntegerField()
+    seen_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["person", "gate"], name="one_seen_round_per_gate"),)
+
+    def __str__(self) -> str:
+        return f"{self.person} has seen round {self.number} of {self.gate}"

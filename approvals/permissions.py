@@ -13,10 +13,11 @@ DIRECT = "direct"
 
 @dataclass(frozen=True)
 class Holder:
-    """An active person in a seat, and through what: `direct` or `group: name`."""
+    """An active person in a seat, and through what: `direct`, `group: name`, or `delegation: name of the person`."""
 
     user: User
     through: str
+    on_behalf_of: User | None = None
 
 
 def seat_holders(role_ids: Collection[int]) -> dict[int, list[Holder]]:

@@ -110,7 +110,7 @@ def stuck_without(person: User) -> list[Stuck]:
         if gate.is_undecided and gate.release.is_running:
             needs, votes, candidates = facts.needs, facts.votes, facts.candidates()
         else:
-            needs = [rules.RoleNeed(row.role.key, row.role.name, row.quorum) for row in facts.roles]
+            needs = [rules.RoleNeed(row.role.key, row.role.name, row.quorum, row.order) for row in facts.roles]
             votes = []
             candidates = {row.role.key: {h.user.pk for h in facts.holders[row.role_id]} for row in facts.roles}
         rest = {key: people - {person.pk} for key, people in candidates.items()}

@@ -15,11 +15,12 @@ COMMENT_LENGTH = 5000
 
 @dataclass(frozen=True)
 class RoleNeed:
-    """A role of a round and how many approvals it needs."""
+    """A role of a round, how many approvals it needs, and when its turn comes: roles of a lower order decide first."""
 
     key: str
     name: str
     quorum: int
+    order: int = 1
 
 
 @dataclass(frozen=True)
@@ -57,6 +58,23 @@ def missing_approvals(needs: Sequence[RoleNeed], votes: Iterable[Vote]) -> dict[
             have.setdefault(vote.role, set()).add(vote.person)
     rest = {need.key: need.quorum - len(have.get(need.key, ())) for need in needs}
     return {key: count for key, count in rest.items() if count > 0}
+
+
+def roles_up(needs: Sequence[RoleNeed], votes: Iterable[Vote]) -> tuple[str, ...]:
+    """The roles whose turn it is: those of the lowest order that still miss approvals, in the order of `needs`.
+
+    A role that has its quorum is not up, but its people may still decide; see `is_waiting_its_turn`.
+    """
+    missing = missing_approvals(needs, votes)
+    first = min((need.order for need in needs if need.key in missing), default=0)
+    return tuple(need.key for need in needs if need.key in missing and need.order == first)
+
+
+def is_waiting_its_turn(needs: Sequence[RoleNeed], votes: Iterable[Vote], role: str) -> bool:
+    """Whether a role of a lower order is still out, so that this one sees the round but cannot decide yet."""
+    missing = missing_approvals(needs, votes)
+    mine = next((need.order for need in needs if need.key == role), 1)
+    return any(need.order < mine for need in needs if need.key in missing)
 
 
 def unreachable_roles(

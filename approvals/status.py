@@ -122,7 +122,7 @@ def submission_blockers(facts: GateFacts, submitter: int | None = None) -> list[
 
 
 def _quorum_blockers(facts: GateFacts, submitter: int | None = None) -> list[Blocker]:
-    needs = facts.needs
+    needs = facts.needs if facts.is_in_review else facts.needs_at_submission(submitter)
     candidates = facts.candidates(submitter=submitter)
     names = {need.key: need for need in needs}
     found = []
@@ -187,9 +187,9 @@ def turn(facts: GateFacts) -> Turn:
     if not facts.release.is_running or not gate.is_undecided:
         return Turn("none", (), None, "Nobody")
     if gate.state == GateState.IN_REVIEW:
-        missing = rules.missing_approvals(facts.needs, facts.votes)
-        names = [need.name for need in facts.needs if need.key in missing]
-        return Turn("role", tuple(n.key for n in facts.needs if n.key in missing), gate.turn_since, _list(names))
+        needs = facts.needs
+        up = rules.roles_up(needs, facts.votes)
+        return Turn("role", up, gate.turn_since, _list([need.name for need in needs if need.key in up]))
     return Turn("pm", (), gate.turn_since, "Product manager")
 
 
@@ -202,8 +202,9 @@ def _list(words: Sequence[str]) -> str:
 def role_statuses(facts: GateFacts, submitter: int | None = None) -> list[RoleStatus]:
     """Each role with its people and decisions; decisions of an ended round are shown with it."""
     candidates = facts.candidates(submitter=submitter)
-    unreachable = rules.unreachable_roles(facts.needs, facts.votes, candidates) if not facts.gate.is_passed else ()
-    quorums = {need.key: need.quorum for need in facts.needs}
+    needs = facts.needs if facts.is_in_review else facts.needs_at_submission(submitter)
+    unreachable = rules.unreachable_roles(needs, facts.votes, candidates) if not facts.gate.is_passed else ()
+    quorums = {need.key: need.quorum for need in needs}
     found = []
     for row in facts.roles:
         key = row.role.key
@@ -216,7 +217,7 @@ def role_statuses(facts: GateFacts, submitter: int | None = None) -> list[RoleSt
         elif approvals >= quorum:
             state = "approved"
         elif facts.is_in_review:
-            state = "waiting"
+            state = "later" if rules.is_waiting_its_turn(needs, facts.votes, key) else "waiting"
         else:
             state = "none"
         holders = facts.holders[row.role_id]
@@ -240,21 +241,59 @@ def role_statuses(facts: GateFacts, submitter: int | None = None) -> list[RoleSt
 def vote_refusal(facts: GateFacts, user: User, role_id: int) -> tuple[str, str] | None:
     """Why a person may not decide in a role of the open round: (code, sentence), or None when they may.
 
-    Judged at the moment of deciding: holds the seat, is active, is neither submitter nor contributor, has not recused
-    and has no standing decision in this round.
+    Judged at the moment of deciding: holds the seat or stands in for a holder, is active, is neither submitter nor
+    contributor nor stands in for one, has not recused, has no standing decision in this round, and it is the role's
+    turn.
     """
+    refusal = _refusal_of_person(facts, user)
+    seats = seats_in(facts, user, role_id)
+    if not seats:
+        return "not_holder", "You do not hold this role."
+    if refusal is not None:
+        return refusal
+    if free_seat(facts, user, role_id) is None:
+        principal = seats[0].on_behalf_of
+        if principal is not None and principal.pk in facts.recused:
+            return "recused", f"{principal}, for whom you stand in, stepped aside for this round."
+        return "already_decided", f"There is a decision for {principal} in this round already."
+    role_key = next(row.role.key for row in facts.roles if row.role_id == role_id)
+    if rules.is_waiting_its_turn(facts.needs, facts.votes, role_key):
+        first = [need.name for need in facts.needs if need.key in rules.roles_up(facts.needs, facts.votes)]
+        return "not_your_turn", f"{_list(first)} {'decides' if len(first) == 1 else 'decide'} first."
+    return None
+
+
+def _refusal_of_person(facts: GateFacts, user: User) -> tuple[str, str] | None:
+    """Why a person may not decide on the open round, whatever the role."""
     submission = facts.submission
     assert submission is not None
-    if not any(holder.user.pk == user.pk for holder in facts.holders.get(role_id, ())):
-        return "not_holder", "You do not hold this role."
     if submission.submitted_by_id == user.pk:
         return "is_submitter", "You submitted this round; somebody else has to decide."
     if user.pk in facts.contributors:
         return "is_contributor", "You wrote evidence of this round; somebody else has to decide."
+    principal = facts.stand_ins_of(facts.party).get(user.pk)
+    if principal is not None:
+        did = "submitted this round" if principal.pk == submission.submitted_by_id else "wrote evidence of this round"
+        return "is_stand_in", f"You stand in for {principal}, who {did}; somebody else has to decide."
     if user.pk in facts.recused:
         return "recused", "You stepped aside for this round."
     if any(user.pk in (d.decided_by_id, d.on_behalf_of_id) for d in facts.standing):
         return "already_decided", "You have decided in this round already; revoke that decision first."
+    return None
+
+
+def seats_in(facts: GateFacts, user: User, role_id: int) -> list[Holder]:
+    """How a person sits in a role today: their own seat first, then as stand-in for others."""
+    own = [holder for holder in facts.holders.get(role_id, ()) if holder.user.pk == user.pk]
+    return own + [deputy for deputy in facts.deputies(role_id) if deputy.user.pk == user.pk]
+
+
+def free_seat(facts: GateFacts, user: User, role_id: int) -> Holder | None:
+    """The seat in which a person would decide: one that nobody has decided in and whose holder did not step aside."""
+    spent = {person for d in facts.standing for person in (d.decided_by_id, d.on_behalf_of_id)}
+    for seat in seats_in(facts, user, role_id):
+        if seat.on_behalf_of is None or seat.on_behalf_of.pk not in spent | facts.recused:
+            return seat
     return None
 
 

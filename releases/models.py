@@ -92,6 +92,9 @@ class Product(models.Model):
         help_text="The product manager; empty for recorded history.",
     )  # fmt: skip
     is_restricted = models.BooleanField(default=False, help_text="Visible only to people with a permission on it.")
+    evidence_quota_mb = models.PositiveIntegerField(
+        null=True, blank=True, help_text="Megabytes of evidence files; empty: the setting EVIDENCE_QUOTA_MB."
+    )
     created_at = models.DateTimeField()
 
     objects = ProductQuerySet.as_manager()
@@ -131,6 +134,10 @@ class Playbook(models.Model):
     definition = models.JSONField()
     digest = models.CharField(max_length=64)
     created_at = models.DateTimeField()
+    published_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Null: loaded from a file."
+    )
+    note = models.TextField(blank=True, help_text="What changed, in the words of the person who published it.")
 
     class Meta:
         ordering = ("slug", "-version")
@@ -138,6 +145,20 @@ class Playbook(models.Model):
 
     def __str__(self) -> str:
         return f"{self.name} v{self.version}"
+
+
+class PlaybookDraft(models.Model):
+    """The next version of a playbook while it is being edited; one per playbook, no release ever uses it."""
+
+    slug = models.SlugField(max_length=64, unique=True, validators=[SLUG])
+    based_on = models.ForeignKey(Playbook, models.PROTECT, null=True, related_name="+", help_text="Null: a new one.")
+    definition = models.JSONField(help_text="As PlaybookSpec.as_data, perhaps not valid yet.")
+    revision = models.PositiveIntegerField(default=1, help_text="Rises with every save; a stale save is refused.")
+    saved_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    saved_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Draft of {self.slug}"
 
 
 class Release(models.Model):
@@ -233,6 +254,7 @@ class Gate(models.Model):
     offset_months = models.PositiveIntegerField(null=True, help_text="Set for gates after the release.")
     questions = models.JSONField(default=list)
     informed = models.JSONField(default=list)
+    needs_signature = models.BooleanField(default=False, help_text="Deciding asks for the password and a meaning.")
     state = models.CharField(max_length=12, choices=GateState.choices, default=GateState.UPCOMING)
     baseline_due_on = models.DateField(null=True)
     due_on = models.DateField(null=True, help_text="Null only in recorded history.")

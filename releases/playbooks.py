@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from typing import Any
+from typing import Any, Literal
 
 from gatekeeper.common.errors import FieldProblem, Refused
 from releases.rules import TARGET
@@ -27,11 +27,16 @@ DISCIPLINES = {
 
 @dataclass(frozen=True)
 class RoleSpec:
-    """An approver role of a gate: its key (the function), name and how many approvals it needs."""
+    """An approver role of a gate: its key (the function), name and how many approvals it needs.
+
+    A quorum of `all` means everybody who sits there and may decide when the round is submitted. Roles of a higher
+    `order` see a round but decide only when every role of a lower one has its quorum.
+    """
 
     key: str
     name: str
-    quorum: int = 1
+    quorum: int | Literal["all"] = 1
+    order: int = 1
 
 
 @dataclass(frozen=True)
@@ -43,6 +48,8 @@ class DeliverableSpec:
     required: bool = True
     disciplines: tuple[str, ...] = ()
     hint: str = ""
+    days_before: int | None = None
+    """Calendar days before the gate's due date on which it is wanted."""
 
 
 @dataclass(frozen=True)
@@ -67,6 +74,8 @@ class GateSpec:
     deliverables: tuple[DeliverableSpec, ...] = ()
     checks: tuple[CheckSpec, ...] = ()
     questions: tuple[str, ...] = ()
+    signature: bool = False
+    """Whether a decision is signed: the password again, a printed name and a meaning."""
 
     @property
     def is_after_release(self) -> bool:
@@ -85,8 +94,24 @@ class PlaybookSpec:
     gates: tuple[GateSpec, ...]
 
     def as_data(self) -> dict[str, Any]:
-        """Plain data for the database's JSON column; `parse_playbook` of it gives the same value."""
-        return asdict(self)
+        """Plain data for the database's JSON column; `parse_playbook` of it gives the same value.
+
+        Fields that came later are left out while they say nothing, so that a playbook that has not changed keeps its
+        digest and its version.
+        """
+        data = asdict(self)
+        for gate in data["gates"]:
+            _drop_default(gate, "signature", False)
+            for role in gate["roles"]:
+                _drop_default(role, "order", 1)
+            for thing in gate["deliverables"]:
+                _drop_default(thing, "days_before", None)
+        return data
+
+
+def _drop_default(row: dict[str, Any], name: str, default: object) -> None:
+    if row[name] == default:
+        del row[name]
 
 
 class _Reader:
@@ -138,6 +163,18 @@ class _Reader:
             self.fail(f"{place}.{name}", f"expected a whole number from {low} to {high}")
             return None
         return value
+
+    def quorum(self, data: Mapping[str, Any], place: str) -> int | Literal["all"]:
+        value = data.get("quorum")
+        if value == "all":
+            return "all"
+        if value == "any":
+            return 1
+        if isinstance(value, str):
+            self.fail(f"{place}.quorum", "expected any, all, or a whole number from 1 to 50")
+            return 1
+        found = self.number(data, "quorum", place, 1, 50)
+        return 1 if found is None else found
 
     def flag(self, data: Mapping[str, Any], name: str, place: str, default: bool) -> bool:
         value = data.get(name, default)
@@ -209,6 +246,7 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
             "deliverables",
             "checks",
             "questions",
+            "signature",
         },
     )
     days = read.number(data, "offset_days", place, -3650, 0)
@@ -218,17 +256,22 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     name = read.text(data, "name", place, limit=120)
     roles = []
     for spot, item in read.rows(data, "roles", place):
-        role = read.mapping(item, spot, {"key", "name", "quorum"})
-        quorum = read.number(role, "quorum", spot, 1, 50)
+        role = read.mapping(item, spot, {"key", "name", "quorum", "order"})
+        order = read.number(role, "order", spot, 1, 9)
         roles.append(
-            RoleSpec(read.key(role, spot), read.text(role, "name", spot, limit=80), 1 if quorum is None else quorum)
+            RoleSpec(
+                read.key(role, spot),
+                read.text(role, "name", spot, limit=80),
+                read.quorum(role, spot),
+                1 if order is None else order,
+            )
         )
     read.distinct([role.key for role in roles], f"{place}.roles")
     if kind == "gates" and not roles:
         read.fail(f"{place}.roles", "a gate without approver roles could never be approved")
     deliverables = []
     for spot, item in read.rows(data, "deliverables", place):
-        thing = read.mapping(item, spot, {"key", "name", "required", "disciplines", "hint"})
+        thing = read.mapping(item, spot, {"key", "name", "required", "disciplines", "hint", "days_before"})
         disciplines = read.texts(thing, "disciplines", spot)
         for unknown in sorted(set(disciplines) - set(DISCIPLINES)):
             read.fail(f"{spot}.disciplines", f"{unknown} is not one of {', '.join(DISCIPLINES)}")
@@ -239,6 +282,7 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
                 read.flag(thing, "required", spot, True),
                 disciplines,
                 read.text(thing, "hint", spot, limit=300, default=""),
+                read.number(thing, "days_before", spot, 0, 365),
             )
         )
     read.distinct([thing.key for thing in deliverables], f"{place}.deliverables")
@@ -246,6 +290,7 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     for spot, item in read.rows(data, "checks", place):
         check = read.mapping(item, spot, {"name", "blocking"})
         checks.append(CheckSpec(read.text(check, "name", spot, limit=120), read.flag(check, "blocking", spot, False)))
+    read.distinct([check.name for check in checks], f"{place}.checks")
     key = read.key(data, place)
     if key == TARGET:
         read.fail(f"{place}.key", f"{TARGET} means the release date in plans")
@@ -260,6 +305,7 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
         deliverables=tuple(deliverables),
         checks=tuple(checks),
         questions=read.texts(data, "questions", place),
+        signature=read.flag(data, "signature", place, False),
     )
 
 

@@ -56,7 +56,7 @@ def _require_vote(facts: GateFacts, actor: User, row: GateRole) -> None:
     refusal = status.vote_refusal(facts, actor, row.role_id)
     if refusal is None:
         return
-    error = Conflict if refusal[0] in ("already_decided", "recused") else NotAllowed
+    error = Conflict if refusal[0] in ("already_decided", "recused", "not_your_turn") else NotAllowed
     raise error(*refusal)
 
 
@@ -97,19 +97,23 @@ def record_decision(
         most=rules.COMMENT_LENGTH,
     )
     checked = _check_conditions(locked, verdict, conditions)
-    holder = next(h for h in facts.holders[row.role_id] if h.user.pk == actor.pk)
+    seat = status.free_seat(facts, actor, row.role_id)
+    assert seat is not None  # or the vote was refused
+    principal = seat.on_behalf_of
+    mine = [d for d in facts.decisions if d.decided_by_id == actor.pk or (principal and d.on_behalf_of == principal)]
     decision = Decision.objects.create(
         submission=submission,
         role=row.role,
         decided_by=actor,
-        attempt=1 + sum(d.decided_by_id == actor.pk for d in facts.decisions),
+        on_behalf_of=principal,
+        attempt=1 + max((d.attempt for d in mine), default=0),
         verdict=verdict,
         comment=comment,
         digest=submission.digest,
         decided_at=locked.at,
-        held_through=holder.through,
-        printed_name=holder.user.full_name,
-        printed_title=holder.user.title,
+        held_through=seat.through,
+        printed_name=seat.user.full_name,
+        printed_title=seat.user.title,
     )
     facts.add_decision(decision)
     opened = [
@@ -124,6 +128,7 @@ def record_decision(
         EventKind.DECISION_RECORDED,
         gate=gate,
         data=about | {"verdict": verdict, "comment": comment, "conditions": len(opened), "digest": submission.digest},
+        on_behalf_of=principal,
     )
     for condition in opened:
         locked.record(

@@ -70,7 +70,8 @@ def snapshot(facts: GateFacts, number: int, summary: str, submitter: User) -> di
             for item in sorted(facts.evidence.values(), key=lambda e: names[e.deliverable_id].position)
         ],
         "roles": [
-            {"id": row.role_id, "key": row.role.key, "name": row.role.name, "quorum": row.quorum} for row in facts.roles
+            {"id": row.role_id, "key": row.role.key, "name": row.role.name, "quorum": need.quorum, "order": need.order}
+            for row, need in zip(facts.roles, facts.needs_at_submission(submitter.pk), strict=True)
         ],
         "contributors": sorted(facts.contributors_now()),
     }
@@ -110,6 +111,7 @@ def submit_evidence(*, gate_id: int, actor: User, summary: str = "", clock: Cloc
         submitted_at=locked.at,
     )
     submission.contributors.set(facts.contributors_now())
+    _freeze_quorums(facts, submission)
     facts.begin_round(submission, facts.contributors_now())
     gate.round_number = number
     locked.enter_gate(gate, GateState.IN_REVIEW)
@@ -125,6 +127,15 @@ def submit_evidence(*, gate_id: int, actor: User, summary: str = "", clock: Cloc
     )
     locked.finish()
     return submission
+
+
+def _freeze_quorums(facts: GateFacts, submission: Submission) -> None:
+    """A quorum of `all` is a number from now on: lists of what waits count with it."""
+    frozen = {row["key"]: row["quorum"] for row in submission.frozen["roles"]}
+    for row in facts.roles:
+        if row.is_all and row.quorum != frozen[row.role.key]:
+            row.quorum = frozen[row.role.key]
+            row.save(update_fields=["quorum"])
 
 
 def end_round(locked: LockedRelease, gate: Gate, state: str) -> Submission | None:

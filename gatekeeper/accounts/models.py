@@ -26,6 +26,11 @@ class User(AbstractUser):
     has_shortcuts = models.BooleanField("single-key shortcuts", default=True)
     wants_email = models.BooleanField("e-mail notices", default=True)
 
+    assistant = models.ForeignKey(
+        "self", models.PROTECT, null=True, blank=True, related_name="assists",
+        help_text="May say when this person is away and who stands in.",
+    )  # fmt: skip
+
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "full_name"]
 
     class Meta:

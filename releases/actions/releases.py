@@ -200,6 +200,7 @@ def activate_release(
             offset_days=gate.offset_days,
             offset_months=gate.offset_months,
             questions=list(gate.questions),
+            needs_signature=gate.signature,
             informed=list(gate.informed),
             baseline_due_on=due[gate.key],
             due_on=due[gate.key],

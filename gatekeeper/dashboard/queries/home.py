@@ -233,7 +233,7 @@ class Home:
         by = f" · due {day(due)}"
         if gate.state == GateState.IN_REVIEW:
             needs = self.needs.roles[gate.pk]
-            out = approval_rules.missing_approvals(needs, self.needs.votes[gate.pk])
+            out = approval_rules.roles_up(needs, self.needs.votes[gate.pk])
             names = [need.name for need in needs if need.key in out]
             title = f"{listed(names)} {'has' if len(names) == 1 else 'have'} not decided on {gate.name}"
             return Step(late or "rev", title, f"{where}round {number}{by}", due, url)
@@ -341,7 +341,7 @@ def load_needs(gates: Collection[Gate], today: date) -> Needs:
     ):
         needs.deliverables[thing.gate_id].append(thing)
     for row in GateRole.objects.filter(gate__in=in_review).select_related("role").order_by("position"):
-        needs.roles[row.gate_id].append(approval_rules.RoleNeed(row.role.key, row.role.name, row.quorum))
+        needs.roles[row.gate_id].append(approval_rules.RoleNeed(row.role.key, row.role.name, row.quorum, row.order))
     for gate_id, person, principal, role, verdict in Decision.objects.filter(
         submission__gate__in=in_review, submission__state=RoundState.OPEN, revocation__isnull=True
     ).values_list("submission__gate", "decided_by", "on_behalf_of", "role__key", "verdict"):
