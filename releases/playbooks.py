@@ -1,5 +1,7 @@
 """A playbook's definition: parsed from YAML or JSON into frozen values, every mistake named by its place."""
 
+import hashlib
+import json
 import re
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
@@ -114,6 +116,16 @@ def _drop_default(row: dict[str, Any], name: str, default: object) -> None:
         del row[name]
 
 
+# How many rows one list may have: enough for any process, and a bound for what a page has to draw.
+MOST_GATES, MOST_ROWS = 40, 60
+
+
+def digest_of(definition: Mapping[str, Any]) -> str:
+    """The mark of a definition (`PlaybookSpec.as_data`): equal definitions have equal digests."""
+    text = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
 class _Reader:
     """Collects problems with their place while reading nested data."""
 
@@ -131,10 +143,15 @@ class _Reader:
             self.fail(f"{place}.{name}", "unknown field")
         return data
 
-    def rows(self, data: Mapping[str, Any], name: str, place: str) -> list[tuple[str, Any]]:
+    def rows(
+        self, data: Mapping[str, Any], name: str, place: str, most: int | None = MOST_ROWS
+    ) -> list[tuple[str, Any]]:
         value = data.get(name) or []
         if not isinstance(value, list | tuple):
             self.fail(f"{place}.{name}", "expected a list")
+            return []
+        if most is not None and len(value) > most:
+            self.fail(f"{place}.{name}", f"more than {most} of them")
             return []
         return [(f"{place}.{name}[{i}]", row) for i, row in enumerate(value)]
 
@@ -147,7 +164,14 @@ class _Reader:
             return ""
         if len(value) > limit:
             self.fail(f"{place}.{name}", f"longer than {limit} characters")
-        return value.strip()
+        return self.readable(value.strip(), f"{place}.{name}", lines=default == "")
+
+    def readable(self, value: str, place: str, *, lines: bool = False) -> str:
+        """A text without characters that cannot be seen or stored; `lines` allows line ends."""
+        if not (value.replace("\n", " ").replace("\t", " ") if lines else value).isprintable():
+            self.fail(place, "holds a line end or another character that cannot be seen")
+            return ""
+        return value
 
     def key(self, data: Mapping[str, Any], place: str) -> str:
         value = self.text(data, "key", place, limit=64)
@@ -188,8 +212,10 @@ class _Reader:
         for spot, row in self.rows(data, name, place):
             if not isinstance(row, str) or not row.strip():
                 self.fail(spot, "expected a text")
-            else:
-                found.append(row.strip())
+            elif len(row) > 300:
+                self.fail(spot, "longer than 300 characters")
+            elif text := self.readable(row.strip(), spot):
+                found.append(text)
         return tuple(found)
 
     def distinct(self, keys: list[str], place: str) -> None:
@@ -211,7 +237,8 @@ def parse_playbook(data: Any) -> PlaybookSpec:
     slug = read.text(top, "slug", "playbook", limit=64)
     if slug and not KEY.match(slug):
         read.fail("playbook.slug", "expected lowercase words with hyphens")
-    gates = tuple(_gate(read, place, row, kind) for place, row in read.rows(top, "gates", "playbook"))
+    most = MOST_GATES if kind == "gates" else None  # recorded milestones have no bound
+    gates = tuple(_gate(read, place, row, kind) for place, row in read.rows(top, "gates", "playbook", most))
     if not gates:
         read.fail("playbook.gates", "at least one gate is needed")
     read.distinct([gate.key for gate in gates], "playbook.gates")
@@ -291,6 +318,9 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
         check = read.mapping(item, spot, {"name", "blocking"})
         checks.append(CheckSpec(read.text(check, "name", spot, limit=120), read.flag(check, "blocking", spot, False)))
     read.distinct([check.name for check in checks], f"{place}.checks")
+    questions, informed = read.texts(data, "questions", place), read.texts(data, "informed", place)
+    read.distinct(list(questions), f"{place}.questions")
+    read.distinct(list(informed), f"{place}.informed")
     key = read.key(data, place)
     if key == TARGET:
         read.fail(f"{place}.key", f"{TARGET} means the release date in plans")
@@ -301,10 +331,10 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
         offset_days=days,
         offset_months=months,
         roles=tuple(roles),
-        informed=read.texts(data, "informed", place),
+        informed=informed,
         deliverables=tuple(deliverables),
         checks=tuple(checks),
-        questions=read.texts(data, "questions", place),
+        questions=questions,
         signature=read.flag(data, "signature", place, False),
     )
 

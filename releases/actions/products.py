@@ -1,7 +1,5 @@
 """Set-up of product lines, products, playbooks and the organisation."""
 
-import hashlib
-
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils.text import slugify
@@ -30,7 +28,7 @@ from releases.permissions import (
     require_administrator,
     require_manage,
 )
-from releases.playbooks import PlaybookSpec
+from releases.playbooks import PlaybookSpec, digest_of
 
 # `/products/new/` is a page.
 RESERVED_SLUGS = frozenset({"new"})
@@ -255,16 +253,20 @@ def _record_grant(
 def load_playbook(*, spec: PlaybookSpec, actor: User | None, clock: Clock = database_clock) -> tuple[Playbook, bool]:
     """Store a playbook as the next version of its slug; nothing happens when the newest version says the same.
 
+    Nor when the newest version was published in the browser: from then on the playbook is edited there, and a file
+    that came with an upgrade must not undo that. Whoever wants the file's words imports it as a draft.
+
     Returns:
-        The playbook version and whether it is new.
+        The newest version, and whether it is new.
     """
     if actor is not None:
         require_administrator(actor)
     organisation = events.lock_organisation()
     definition = spec.as_data()
-    digest = hashlib.sha256(events.canonical(definition).encode()).hexdigest()
-    newest = Playbook.objects.filter(slug=spec.slug).order_by("-version").first()
-    if newest is not None and newest.digest == digest:
+    digest = digest_of(definition)
+    versions = list(Playbook.objects.filter(slug=spec.slug).order_by("-version").defer("definition"))
+    newest = versions[0] if versions else None
+    if newest is not None and (newest.digest == digest or newest.published_by_id is not None):
         return newest, False
     at = clock()
     playbook = Playbook.objects.create(

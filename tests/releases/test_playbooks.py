@@ -158,12 +158,12 @@ def test_a_changed_file_is_the_next_version(tmp_path: Path) -> None:
         (b"slug: a\nslug: b\n", "mine.yaml, line 2, column 1: slug stands twice"),
         (b"slug: [a\n", "mine.yaml, line 2, column 1"),
         (b"slug: \xff\n", "mine.yaml is not UTF-8: byte 7 is 0xff"),
-        (b"", "mine.yaml: playbook: expected a mapping"),
-        (b"made: 2020-13-45\n", "mine.yaml: month must be in 1..12"),
+        (b"", "mine.yaml, line 1: playbook: expected a mapping"),
+        (b"made: 2020-13-45\n", "mine.yaml, line 1, column 7: month must be in 1..12"),
         (b"{[a]: 1}\n", "mine.yaml, line 1, column 2: found unhashable key"),
         (
             b"slug: a\nname: A\ngates:\n  - {key: one, name: One, offset_days: 5, roles: [{key: B, name: b}]}\n",
-            "mine.yaml: playbook.gates[0].offset_days: expected a whole number",
+            "mine.yaml, line 4: gates[0].offset_days: expected a whole number",
         ),
     ],
 )
@@ -186,5 +186,5 @@ def test_every_mistake_of_a_file_is_named(tmp_path: Path) -> None:
     with pytest.raises(CommandError) as refused:
         call_command("load_playbooks", str(path))
     assert [line.split(": ")[1] for line in str(refused.value).splitlines()] == [
-        "playbook.gates[0].colour", "playbook.gates[0].roles[0].key",
+        "gates[0].colour", "gates[0].roles[0].key",
     ]  # fmt: skip

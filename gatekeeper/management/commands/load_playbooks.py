@@ -4,52 +4,35 @@ from argparse import ArgumentParser
 from pathlib import Path
 from typing import Any
 
-import yaml
 from django.conf import settings
 from django.core.management.base import BaseCommand, CommandError
 from django.db import transaction
 
 from gatekeeper.common.errors import Refused
 from releases.actions.products import load_playbook
-from releases.playbooks import PlaybookSpec, parse_playbook
+from releases.playbook_yaml import read_playbook_text
+from releases.playbooks import PlaybookSpec, digest_of
 
 FOLDER = settings.BASE_DIR / "releases" / "playbook_files"
-
-
-class _Loader(yaml.SafeLoader):
-    """Plain data only; a field that stands twice is a mistake, not the last one wins."""
-
-    def construct_mapping(self, node: yaml.MappingNode, deep: bool = False) -> dict[Any, Any]:
-        seen: set[str] = set()
-        for key, _value in node.value:
-            if isinstance(key, yaml.ScalarNode):
-                if key.value in seen:
-                    raise yaml.constructor.ConstructorError(None, None, f"{key.value} stands twice", key.start_mark)
-                seen.add(key.value)
-        return super().construct_mapping(node, deep)
 
 
 def read_playbook(path: Path) -> PlaybookSpec:
     """A playbook from a YAML file.
 
     Raises:
-        CommandError: every mistake, each with the file and its place in it.
+        CommandError: every mistake, each with the file and its line.
     """
     try:
-        data = yaml.load(path.read_text(encoding="utf-8"), Loader=_Loader)  # noqa: S506 (a SafeLoader)
+        text = path.read_text(encoding="utf-8")
     except OSError as error:
         raise CommandError(f"{path} cannot be read: {error.strerror}.") from None
     except UnicodeDecodeError as error:
         byte = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
         raise CommandError(f"{path} is not UTF-8: {byte}.") from None
-    except (yaml.YAMLError, ValueError) as error:
-        mark = getattr(error, "problem_mark", None)
-        place = f"{path}, line {mark.line + 1}, column {mark.column + 1}" if mark else str(path)
-        raise CommandError(f"{place}: {getattr(error, 'problem', None) or error}") from None
     try:
-        return parse_playbook(data)
+        return read_playbook_text(text)
     except Refused as refused:
-        raise CommandError("\n".join(f"{path}: {problem.message}" for problem in refused.fields)) from None
+        raise CommandError("\n".join(f"{path}, {problem.message}" for problem in refused.fields)) from None
 
 
 class Command(BaseCommand):
@@ -65,5 +48,13 @@ class Command(BaseCommand):
         with transaction.atomic():
             for spec in specs:
                 playbook, is_new = load_playbook(spec=spec, actor=None)
-                words = "loaded" if is_new else "is loaded already"
-                self.stdout.write(f"{playbook} ({playbook.slug}): {words}, {len(spec.gates)} gates")
+                if is_new:
+                    words = f"loaded, {len(spec.gates)} gates"
+                elif playbook.digest == digest_of(spec.as_data()):
+                    words = f"is loaded already, {len(spec.gates)} gates"
+                else:
+                    words = (
+                        "was published in the browser; the file says something else and is not loaded over it. "
+                        f"Import it at /settings/playbooks/{playbook.slug}/import/ to compare"
+                    )
+                self.stdout.write(f"{playbook} ({playbook.slug}): {words}")
