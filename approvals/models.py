@@ -218,7 +218,7 @@ class Decision(models.Model):
     held_through = models.CharField(max_length=200, help_text="`direct`, or `group: name`.")
     printed_name = models.CharField(max_length=120)
     printed_title = models.CharField(max_length=120, blank=True)
-    meaning = models.CharField(max_length=300, blank=True, help_text="What was signed; empty: no signature asked.")
+    meaning = models.CharField(max_length=700, blank=True, help_text="What was signed; empty: no signature asked.")
     time_zone = models.CharField(max_length=64, blank=True, help_text="The zone in which a signed time was shown.")
 
     class Meta:
@@ -299,6 +299,8 @@ class Waiver(models.Model):
     printed_title = models.CharField(max_length=120, blank=True)
     waived_at = models.DateTimeField()
     reason = models.TextField()
+    meaning = models.CharField(max_length=700, blank=True, help_text="What was signed; empty: no signature asked.")
+    time_zone = models.CharField(max_length=64, blank=True, help_text="The zone in which a signed time was shown.")
     expires_on = models.DateField()
     expired_at = models.DateTimeField(null=True)
 

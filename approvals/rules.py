@@ -2,6 +2,7 @@
 
 from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date, datetime, timedelta
 
 from approvals.kinds import Verdict
 
@@ -11,6 +12,8 @@ DECLINED = "declined"
 
 WAIVER_REASON_LENGTH = 20
 COMMENT_LENGTH = 5000
+# How long a password that was given again may stand behind a signature.
+SIGNATURE_MINUTES = 10
 
 
 @dataclass(frozen=True)
@@ -106,3 +109,30 @@ def unreachable_roles(
 
     short = {slot[0] for slot in slots if not place(slot, set())}
     return tuple(need.key for need in needs if need.key in short)
+
+
+def is_fresh(reauthenticated_at: datetime, at: datetime) -> bool:
+    """Whether a password that was given at one moment may still stand behind a signature at another."""
+    return timedelta() <= at - reauthenticated_at <= timedelta(minutes=SIGNATURE_MINUTES)
+
+
+def decision_meaning(
+    gate: str,
+    release: str,
+    *,
+    verdict: str,
+    round_number: int,
+    role: str,
+    principal: str = "",
+    conditions: int = 0,
+) -> str:
+    """The sentence that is signed: "I approve Release Readiness of Assist Console 26.4, round 2, as Engineering."."""
+    verb = "decline" if verdict == Verdict.DECLINE else "approve"
+    under = f", on {conditions} {'condition' if conditions == 1 else 'conditions'}" if conditions else ""
+    behalf = f", standing in for {principal}" if principal else ""
+    return f"I {verb} {gate} of {release}, round {round_number}, as {role}{behalf}{under}."
+
+
+def waiver_meaning(gate: str, release: str, expires_on: date) -> str:
+    """The sentence that is signed with a waiver."""
+    return f"I waive {gate} of {release} until {expires_on.isoformat()}; it is not approved."

@@ -73,7 +73,9 @@ def one_step(cast: Cast, dice: random.Random, calendar: Calendar) -> bool:
             comment="So.", conditions=conditions, clock=clock,
         )),
         (2, lambda: revoke_decision(decision_id=dice.choice(standing or [0]), actor=actor, reason="So.", clock=clock)),
-        (1, lambda: recuse(gate_id=gate.pk, round_number=gate.round_number, actor=actor, clock=clock)),
+        (1, lambda: recuse(
+            gate_id=gate.pk, round_number=gate.round_number, actor=actor, comment="My own plan.", clock=clock,
+        )),
         (1, lambda: close_condition(condition_id=dice.choice(pending or [0]), actor=author, note="So.", clock=clock)),
         (1, lambda: withdraw_submission(gate_id=gate.pk, actor=author, clock=clock)),
         (1, lambda: waive_gate(

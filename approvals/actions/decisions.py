@@ -8,6 +8,7 @@ from django.db import transaction
 
 from approvals import rules, status
 from approvals.actions.rounds import end_round, facts_of, lock_gate, pass_gate, require_running
+from approvals.actions.signing import Signature, require_signature
 from approvals.facts import GateFacts
 from approvals.kinds import RoundState, Verdict
 from approvals.models import Condition, Decision, GateRole, Recusal, Revocation, Submission
@@ -70,6 +71,7 @@ def record_decision(
     verdict: str,
     comment: str = "",
     conditions: Sequence[NewCondition] = (),
+    signature: Signature | None = None,
     clock: Clock = database_clock,
 ) -> Decision:
     """Approve or decline, in one role, the round that the person read. Any decline ends the round.
@@ -79,7 +81,8 @@ def record_decision(
     Raises:
         Conflict: the round is over, the release is on hold, or the person has decided already.
         NotAllowed: not a holder, the submitter or a contributor.
-        Refused: a decline without comment, an unknown role, a condition that does not hold.
+        Refused: a decline without comment, an unknown role, a condition that does not hold, a signature that is
+            missing or too old where the gate asks for one (`signature_required`).
     """
     locked, gate = lock_gate(gate_id, actor, clock)
     require_running(locked)
@@ -100,6 +103,11 @@ def record_decision(
     seat = status.free_seat(facts, actor, row.role_id)
     assert seat is not None  # or the vote was refused
     principal = seat.on_behalf_of
+    meaning = rules.decision_meaning(
+        gate.name, str(locked.release), verdict=verdict, round_number=submission.number, role=row.role.name,
+        principal=str(principal) if principal is not None else "", conditions=len(checked),
+    )  # fmt: skip
+    signed = require_signature(locked, gate, signature, meaning)
     mine = [d for d in facts.decisions if d.decided_by_id == actor.pk or (principal and d.on_behalf_of == principal)]
     decision = Decision.objects.create(
         submission=submission,
@@ -114,6 +122,8 @@ def record_decision(
         held_through=seat.through,
         printed_name=seat.user.full_name,
         printed_title=seat.user.title,
+        meaning=signed.meaning,
+        time_zone=signed.time_zone,
     )
     facts.add_decision(decision)
     opened = [
@@ -127,7 +137,9 @@ def record_decision(
     locked.record(
         EventKind.DECISION_RECORDED,
         gate=gate,
-        data=about | {"verdict": verdict, "comment": comment, "conditions": len(opened), "digest": submission.digest},
+        data=about
+        | {"verdict": verdict, "comment": comment, "conditions": len(opened), "digest": submission.digest}
+        | signed.event_data,
         on_behalf_of=principal,
     )
     for condition in opened:
@@ -213,10 +225,12 @@ def revoke_decision(*, decision_id: int, actor: User, reason: str, clock: Clock 
 
 
 @transaction.atomic
-def recuse(
-    *, gate_id: int, round_number: int, actor: User, comment: str = "", clock: Clock = database_clock
-) -> Recusal:
-    """Step aside for the round in every role; if a quorum becomes unreachable, the product manager is told at once."""
+def recuse(*, gate_id: int, round_number: int, actor: User, comment: str, clock: Clock = database_clock) -> Recusal:
+    """Step aside for the round in every role; if a quorum becomes unreachable, the product manager is told at once.
+
+    Raises:
+        Refused: no comment that says why.
+    """
     locked, gate = lock_gate(gate_id, actor, clock)
     require_running(locked)
     facts = facts_of(locked, gate)
@@ -226,7 +240,7 @@ def recuse(
         raise NotAllowed("not_holder", "You hold no role of this gate.")
     for row in mine:
         _require_vote(facts, actor, row)
-    comment = require_text("comment", comment, "The comment", least=0, most=rules.COMMENT_LENGTH)
+    comment = require_text("comment", comment, "A comment that says why", most=rules.COMMENT_LENGTH)
     recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
     facts.recused |= {actor.pk}
     locked.record(EventKind.RECUSED, gate=gate, data={"round": submission.number, "comment": comment})

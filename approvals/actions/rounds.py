@@ -7,6 +7,7 @@ from typing import Any
 from django.db import transaction
 
 from approvals import rules, status
+from approvals.actions.signing import Signature, require_signature
 from approvals.facts import GateFacts, load_facts
 from approvals.kinds import RoundState
 from approvals.models import Condition, Submission, Waiver
@@ -180,12 +181,21 @@ def require_running(locked: LockedRelease) -> None:
 
 
 @transaction.atomic
-def waive_gate(*, gate_id: int, actor: User, reason: str, expires_on: date, clock: Clock = database_clock) -> Waiver:
+def waive_gate(
+    *,
+    gate_id: int,
+    actor: User,
+    reason: str,
+    expires_on: date,
+    signature: Signature | None = None,
+    clock: Clock = database_clock,
+) -> Waiver:
     """Let a gate through without approval, until a date. Shown as waived, never counted as approved.
 
     Raises:
         NotAllowed: no `waive_gate`, or the submitter or a contributor.
-        Refused: a reason under 20 characters, or an expiry that is not ahead.
+        Refused: a reason under 20 characters, an expiry that is not ahead, or no fresh signature at a gate that asks
+            for one (`signature_required`).
     """
     locked, gate = lock_gate(gate_id, actor, clock)
     facts = facts_of(locked, gate)
@@ -198,6 +208,8 @@ def waive_gate(*, gate_id: int, actor: User, reason: str, expires_on: date, cloc
     reason = require_text("reason", reason, "A reason", least=rules.WAIVER_REASON_LENGTH, most=rules.COMMENT_LENGTH)
     if not locked.today < expires_on <= latest_allowed_day(locked.today):
         raise Refused.for_field("expires_on", "date_in_past", "The waiver must expire after today, within ten years.")
+    meaning = rules.waiver_meaning(gate.name, str(locked.release), expires_on)
+    signed = require_signature(locked, gate, signature, meaning)
     waiver = Waiver.objects.create(
         gate=gate,
         waived_by=actor,
@@ -205,12 +217,15 @@ def waive_gate(*, gate_id: int, actor: User, reason: str, expires_on: date, cloc
         printed_title=actor.title,
         waived_at=locked.at,
         reason=reason,
+        meaning=signed.meaning,
+        time_zone=signed.time_zone,
         expires_on=expires_on,
     )
     end_round(locked, gate, RoundState.WAIVED)
     locked.enter_gate(gate, GateState.WAIVED)
     gate.waiver_expires_on = expires_on
-    pass_gate(locked, gate, EventKind.GATE_WAIVED, {"reason": reason, "expires_on": expires_on}, SettledHow.WAIVER)
+    said = {"reason": reason, "expires_on": expires_on} | signed.event_data
+    pass_gate(locked, gate, EventKind.GATE_WAIVED, said, SettledHow.WAIVER)
     locked.finish()
     return waiver
 

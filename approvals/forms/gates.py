@@ -121,7 +121,7 @@ class WithdrawForm(forms.Form):
 
 
 class RecuseForm(forms.Form):
-    comment = long_text("Why", hint="Everybody who sees the round can read it.")
+    comment = long_text("Why", required=True, hint="Everybody who sees the round can read it.")
     round = forms.IntegerField(widget=forms.HiddenInput)
 
 

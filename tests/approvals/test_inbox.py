@@ -53,7 +53,7 @@ def test_it_waits_no_more_for_who_has_decided_or_stepped_aside(cast: Cast, gate:
     assert (waits(cast.approver), waits(cast.second_approver)) == ([], ["1.0"])
     revoke_decision(decision_id=mine.pk, actor=cast.approver, reason="Later", clock=at(4))
     assert waits(cast.approver) == ["1.0"]
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, clock=at(4))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(4))
     assert waits(cast.second_approver) == []
 
 

@@ -17,6 +17,7 @@ from tests.cast import (
     conflict,
     decline,
     event_kinds,
+    fields_of,
     fresh,
     gate_of,
     last_event,
@@ -120,7 +121,7 @@ def test_not_after_the_gate_is_approved(cast: Cast, gate: Gate, round_one: Submi
 
 
 def step_aside(cast: Cast, gate: Gate, *, on: int = 3, **words: object) -> Recusal:
-    arguments = {"actor": cast.second_approver, "round_number": 1, "comment": "", "clock": at(on)} | words
+    arguments = {"actor": cast.second_approver, "round_number": 1, "comment": "My own plan.", "clock": at(on)} | words
     return recuse(gate_id=gate.pk, **arguments)  # type: ignore[arg-type]
 
 
@@ -143,6 +144,12 @@ def test_a_holder_steps_aside_for_the_round(cast: Cast, release: Release, gate: 
     approve(cast, gate, "sales", actor=other)
 
 
+def test_nobody_steps_aside_without_a_word(cast: Cast, gate: Gate, round_one: Submission) -> None:
+    with refused("required") as found:
+        step_aside(cast, gate, comment=" ")
+    assert fields_of(found) == [("comment", "required")]
+
+
 def test_the_next_round_is_open_again_for_who_stepped_aside(cast: Cast, gate: Gate, round_one: Submission) -> None:
     step_aside(cast, gate)
     withdraw_submission(gate_id=gate.pk, actor=cast.pm, clock=at(4))
@@ -157,7 +164,7 @@ def test_a_quorum_out_of_reach_is_told_at_once(cast: Cast, release: Release, gat
     assert last_event(release, EventKind.QUORUM_UNREACHABLE).payload == {"round": 1, "roles": ["sales"]}
     assert fresh(release).is_quorum_unreachable
     number = fresh(release).event_number
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, clock=at(4))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="My own plan.", clock=at(4))
     # it was out of reach already
     assert event_kinds(release, since=number) == [EventKind.RECUSED]
 

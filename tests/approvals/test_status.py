@@ -76,7 +76,7 @@ def test_a_gate_in_review_waits_for_each_role_that_is_out(cast: Cast, release: R
 
 def test_a_round_out_of_reach_says_so(cast: Cast, release: Release, gate: Gate) -> None:
     submit(cast, gate)
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, clock=at(3))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(3))
     found = status(release)
     assert codes(found) == [
         ("role_approval_missing", "engineering"),
@@ -238,7 +238,7 @@ def story(name: str, cast: Cast, release: Release) -> None:
             approve(cast, gate, "engineering")
         case "recused":
             submit(cast, gate)
-            recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, clock=at(3))
+            recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(3))
         case "revoked":
             submit(cast, gate)
             mine = approve(cast, gate, "engineering")
@@ -309,7 +309,9 @@ def deeds(cast: Cast, gate: Gate, person: User) -> dict[str, Callable[[], object
         "submit": lambda: submit_evidence(gate_id=gate.pk, actor=person, clock=clock),
         "withdraw": lambda: withdraw_submission(gate_id=gate.pk, actor=person, clock=clock),
         "waive": lambda: waive_gate(gate_id=gate.pk, actor=person, reason="x" * 20, expires_on=day(99), clock=clock),
-        "recuse": lambda: recuse(gate_id=gate.pk, round_number=number, actor=person, clock=clock),
+        "recuse": lambda: recuse(
+            gate_id=gate.pk, round_number=number, actor=person, comment="My own plan.", clock=clock
+        ),
     }
     for key in gate.roles.values_list("role__key", flat=True):
         found[f"decide:{key}"] = deciding(key)

@@ -137,7 +137,7 @@ def test_a_task_is_not_mailed_when_it_is_nobody_s_any_more(
     if why == "withdrawn":
         withdraw_submission(gate_id=gate.pk, actor=cast.pm, reason="A page was missing", clock=at(2))
     elif why == "recused":
-        recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, clock=at(2))
+        recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="My own plan.", clock=at(2))
     else:
         role = cast.seat(gate.key, "engineering")
         successor = make_person("elsa", "Elsa Engineer")

@@ -150,7 +150,7 @@ def test_stepping_aside_is_told_to_the_manager_and_by_mail_when_the_round_is_stu
     relay_all(on=3)
     assert told(EventKind.RECUSED) == {"recused": {"petra"}}
     assert told(EventKind.QUORUM_UNREACHABLE) == {}
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, clock=at(3))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="My own plan.", clock=at(3))
     relay_all(on=3)
     assert told(EventKind.QUORUM_UNREACHABLE, Channel.EMAIL) == {"unreachable": {"petra"}}
 
@@ -358,7 +358,7 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     readiness = gate_of(release, READINESS)
     submit(cast, readiness, on=40)
     approve(cast, readiness, "engineering", on=41)
-    recuse(gate_id=readiness.pk, round_number=1, actor=cast.second_approver, clock=at(41))
+    recuse(gate_id=readiness.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(41))
     waive(cast, readiness, on=42)
     ship_release(release_id=release.pk, actor=cast.pm, released_on=day(42), clock=at(42))
     add_stakeholder(of=release, person=cast.outsider, actor=cast.pm, clock=at(42))

@@ -387,7 +387,7 @@ def test_stepping_aside_is_recorded_and_said(cast: Cast) -> None:
     url = address(gate, "recuse/")
     with nothing_changes():
         assert client_of(cast.outsider).get(url).status_code == 403
-        assert client_of(cast.outsider).post(url, {"round": 1}).status_code == 403
+        assert client_of(cast.outsider).post(url, {"round": 1, "comment": "Why not."}).status_code == 403
         assert client_of(second).get(url).status_code == 200
     answer = client_of(second).post(url, {"round": 1, "comment": "My brother wrote it."}, follow=True)
     assert "You stepped aside for this round." in text_of(answer)
@@ -662,5 +662,5 @@ def test_a_passed_gate_names_the_gate_that_follows_in_its_place(cast: Cast) -> N
 def test_a_recusal_that_breaks_the_quorum_is_seen_by_the_pm(cast: Cast) -> None:
     gate = market_of(release_of_today(cast))
     submit(cast, gate, on=days_ago(3))
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, clock=at(days_ago(2)))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="My own plan.", clock=at(days_ago(2)))
     assert "Its quorum cannot be reached any more" in text_of(client_of(cast.pm).get(address(gate)))

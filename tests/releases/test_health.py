@@ -109,7 +109,7 @@ def test_days_on_hold_are_no_slip(cast: Cast, release: Release) -> None:
 def test_a_quorum_out_of_reach_puts_the_release_at_risk(cast: Cast, release: Release) -> None:
     gate = gate_of(release, MARKET)
     submit(cast, gate, on=2)
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, clock=at(3))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(3))
     assert health(release, 4) == rules.HealthMark(Health.AT_RISK, f"{MARKET} cannot reach its quorums")
 
 

@@ -203,7 +203,7 @@ def test_the_open_round_is_frozen_while_on_hold_and_goes_on_afterwards(cast: Cas
     with conflict("release_not_active"):
         revoke_decision(decision_id=mine.pk, actor=cast.approver, reason="Second thoughts", clock=at(5))
     with conflict("release_not_active"):
-        recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, clock=at(5))
+        recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(5))
     with conflict("release_not_active"):
         withdraw_submission(gate_id=first.pk, actor=cast.pm, clock=at(5))
     with conflict("release_not_active"):

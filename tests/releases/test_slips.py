@@ -145,7 +145,7 @@ def test_every_verb_records_the_miss_before_anything_else(cast: Cast, release: R
         case "revoke":
             revoke_decision(decision_id=mine.pk, actor=cast.approver, reason="Second thoughts", clock=at(31))
         case "recuse":
-            recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, clock=at(31))
+            recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(31))
         case "withdraw":
             withdraw_submission(gate_id=first.pk, **common)
         case "waive":
@@ -219,7 +219,7 @@ def test_withdrawn_is_not_submitted(cast: Cast, release: Release) -> None:
 def test_a_quorum_that_nobody_can_reach_is_a_cause_and_names_the_roles(cast: Cast, release: Release) -> None:
     first = gate_of(release, MARKET)
     submit(cast, first)
-    recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, clock=at(5))
+    recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(5))
     sweep(31)
     assert [(s.cause, s.waiting_on) for s in Slip.objects.all()] == [(Cause.QUORUM_UNREACHABLE, ["sales"])]
 
@@ -389,7 +389,7 @@ def test_the_assessment_of_an_unreleased_release_is_never_missed(cast: Cast, rel
 def test_a_new_holder_makes_a_stuck_gate_go_on_and_settle(cast: Cast, release: Release) -> None:
     first = gate_of(release, MARKET)
     submit(cast, first, on=2)
-    recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, clock=at(3))
+    recuse(gate_id=first.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(3))
     assert sweep(31) == 1
     newcomer = make_person("nina", "Nina Newcomer")
     grant_seat(role_id=cast.seat(MARKET, "sales").pk, holder=newcomer, actor=cast.administrator, clock=at(32))
