@@ -28,6 +28,7 @@ from approvals.rules import RoleNeed, Vote
 from gatekeeper.accounts.models import User
 from releases.kinds import GateState
 from releases.models import Gate, Release
+from releases.permissions import who_may_see
 
 
 @dataclass
@@ -65,13 +66,19 @@ class GateFacts:
         )
 
     def deputies(self, role_id: int) -> list[Holder]:
-        """Who may stand in for holders of a seat today, each with the person that they stand in for."""
+        """Who stands in for holders of a seat today and sees the product, each with the one that they stand in for."""
         sits = {holder.user.pk for holder in self.holders.get(role_id, ())}
         return [
             Holder(d.delegate, f"delegation: {d.person.full_name}", d.person)
             for d in self.delegations
-            if d.person_id in sits and d.delegate is not None and d.delegate.is_active and d.covers(role_id)
+            if d.person_id in sits and d.delegate is not None and d.delegate_id in self._seeing and d.covers(role_id)
         ]
+
+    @cached_property
+    def _seeing(self) -> set[int]:
+        """Which of those who stand in today are active and see the product: one query, where anybody stands in."""
+        people = {d.delegate_id for d in self.delegations if d.delegate_id is not None}
+        return who_may_see(self.release.product, people) if people else set()
 
     def away(self, person_id: int) -> Delegation | None:
         """A person's absence that is in force today."""

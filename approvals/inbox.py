@@ -12,6 +12,7 @@ from approvals.models import ApproverRole, Decision, Delegation, GateRole, Recus
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from releases.kinds import ReleaseState
+from releases.querysets import visible_products
 
 
 def _asked(roles: QuerySet[ApproverRole]) -> Exists:
@@ -83,11 +84,13 @@ def waiting_for(user: User, delegations: Sequence[Delegation] | None = None) -> 
         return Submission.objects.none()
     seats = Q(_asked(ApproverRole.objects.all().held_by(user)))
     is_party = Q(submitted_by=user) | _wrote(user.pk)
-    for delegation in stands_in(user, day_of(timezone.now())) if delegations is None else delegations:
+    others = stands_in(user, day_of(timezone.now())) if delegations is None else delegations
+    is_seen = visible_products(user, "gate__release__product__") if others else Q()
+    for delegation in others:
         roles = ApproverRole.objects.all().held_by(delegation.person)
         if not delegation.covers_all:
             roles = roles.filter(pk__in=[role.pk for role in delegation.roles.all()])
-        seats |= Q(_asked(roles)) & ~_spent(delegation.person)
+        seats |= Q(_asked(roles)) & ~_spent(delegation.person) & is_seen
         theirs = Q(submitted_by=delegation.person) | _wrote(delegation.person_id)
         if not delegation.covers_all:
             named = [role.pk for role in delegation.roles.all()]

@@ -30,6 +30,10 @@ class DelegationQuerySet(models.QuerySet["Delegation"]):
         """Those whose days include one day and that were not ended before."""
         return self.filter(ended_at__isnull=True, starts_on__lte=on, ends_on__gte=on)
 
+    def not_over(self, starts_on: date, ends_on: date) -> DelegationQuerySet:
+        """Those that were not ended and that share a day with some days."""
+        return self.filter(ended_at__isnull=True, starts_on__lte=ends_on, ends_on__gte=starts_on)
+
     def covering(self, roles: Iterable[int]) -> DelegationQuerySet:
         """Those of every seat, or of one of some seats; each once."""
         named = self.model._default_manager.filter(roles__in=list(roles)).values("pk")

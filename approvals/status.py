@@ -277,8 +277,11 @@ def _refusal_of_person(facts: GateFacts, user: User) -> tuple[str, str] | None:
         return "is_stand_in", f"You stand in for {principal}, who {did}; somebody else has to decide."
     if user.pk in facts.recused:
         return "recused", "You stepped aside for this round."
-    if any(user.pk in (d.decided_by_id, d.on_behalf_of_id) for d in facts.standing):
+    if any(user.pk == d.decided_by_id for d in facts.standing):
         return "already_decided", "You have decided in this round already; revoke that decision first."
+    for_me = next((d for d in facts.standing if user.pk == d.on_behalf_of_id), None)
+    if for_me is not None:
+        return "already_decided", f"{for_me.decided_by} has decided for you in this round already."
     return None
 
 
@@ -317,12 +320,18 @@ def allowed_actions(
         # The role that still needs most comes first; a role with its quorum may still be decided in (a late decline).
         mine.sort(key=lambda row: (-missing.get(row.role.key, 0), row.position))
         found.extend(f"decide:{row.role.key}" for row in mine)
-        if mine:
+        if may_recuse(facts, user):
             found.append("recuse")
         found.extend(f"revoke:{d.pk}" for d in facts.standing if d.decided_by_id == user.pk)
     if gate.state in WAIVABLE and waive_refusal(facts, user, permissions) is None:
         found.append("waive")
     return found
+
+
+def may_recuse(facts: GateFacts, user: User) -> bool:
+    """Whether a person may step aside from the open round: in all seats that they hold themselves, none as stand-in."""
+    own = [row.role_id for row in facts.roles if any(h.user.pk == user.pk for h in facts.holders[row.role_id])]
+    return bool(own) and all(vote_refusal(facts, user, role_id) is None for role_id in own)
 
 
 def waive_refusal(facts: GateFacts, user: User, permissions: frozenset[str]) -> tuple[str, str] | None:

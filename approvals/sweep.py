@@ -1,8 +1,9 @@
-"""What the schedule does: misses and slips, then waivers that expire."""
+"""What the schedule does: misses and slips, then waivers that expire, then absences that begin or are over."""
 
 from dataclasses import dataclass
 from datetime import date
 
+from approvals.actions.delegations import refresh_absences
 from approvals.actions.rounds import expire_waivers
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
@@ -16,6 +17,7 @@ class Swept:
 
     misses: int
     expired_waivers: int
+    absences: int = 0
 
 
 def sweep(*, as_of: date | None = None, clock: Clock = database_clock) -> Swept:
@@ -28,4 +30,8 @@ def sweep(*, as_of: date | None = None, clock: Clock = database_clock) -> Swept:
     day = as_of or today
     if day > today:
         raise Refused.for_field("as_of", "date_in_future", f"{day} is in the future: nothing can be missed yet.")
-    return Swept(misses=record_all_misses(day, clock=clock), expired_waivers=expire_waivers(day, clock=clock))
+    return Swept(
+        misses=record_all_misses(day, clock=clock),
+        expired_waivers=expire_waivers(day, clock=clock),
+        absences=refresh_absences(day, clock=clock),
+    )

@@ -7,5 +7,5 @@ from approvals import sweep as sweeping
 
 @shared_task
 def sweep() -> None:
-    """Record misses and slips; expire waivers."""
+    """Record misses and slips; expire waivers; begin and end absences."""
     sweeping.sweep()

@@ -157,7 +157,7 @@ def record_decision(
     if result == rules.DECLINED:
         end_round(locked, gate, RoundState.DECLINED)
         locked.enter_gate(gate, GateState.DECLINED)
-        locked.record(EventKind.GATE_DECLINED, gate=gate, data=about | {"comment": comment})
+        locked.record(EventKind.GATE_DECLINED, gate=gate, data=about | {"comment": comment}, on_behalf_of=principal)
     elif result == rules.APPROVED:
         end_round(locked, gate, RoundState.APPROVED)
         locked.enter_gate(gate, GateState.APPROVED)
@@ -237,7 +237,9 @@ def recuse(*, gate_id: int, round_number: int, actor: User, comment: str, clock:
     submission = _require_round(facts, gate, round_number)
     mine = [row for row in facts.roles if any(h.user.pk == actor.pk for h in facts.holders[row.role_id])]
     if not mine:
-        raise NotAllowed("not_holder", "You hold no role of this gate.")
+        raise NotAllowed(
+            "not_holder", "You hold no role of this gate yourself: only its holders step aside, not who stands in."
+        )
     for row in mine:
         _require_vote(facts, actor, row)
     comment = require_text("comment", comment, "A comment that says why", most=rules.COMMENT_LENGTH)

@@ -9,8 +9,11 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
+from approvals.absences import concerned_seats
+from approvals.actions.delegations import absences_around, end_all_around
 from approvals.reach import lock_deciding, refresh_reachability, seats_of
 from gatekeeper.accounts.models import Theme, User
+from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
 from releases import events
@@ -236,7 +239,8 @@ def change_password(*, person: User, actor: User, password: str, clock: Clock = 
 def deactivate_person(*, person: User, actor: User, clock: Clock = database_clock) -> User:
     """Deactivate: the person cannot sign in or decide from the next request on; everything they did stays.
 
-    Rounds whose quorums become unreachable are flagged and their product managers told.
+    Absences of the person, and those in which they stand in, end. Rounds whose quorums become unreachable are flagged
+    and their product managers told.
     """
     require_administrator(actor)
     if person.pk == actor.pk:
@@ -245,11 +249,15 @@ def deactivate_person(*, person: User, actor: User, clock: Clock = database_cloc
     stored = User.objects.select_for_update(no_key=True).get(pk=person.pk)
     if not stored.is_active:
         raise Conflict("inactive", f"{stored} is deactivated already.")
-    lock_deciding(seats_of(stored), actor, clock)
+    at = clock()
+    ending = absences_around(stored, day_of(at))
+    seats = sorted({*seats_of(stored), *(seat for one in ending for seat in concerned_seats(one))})
+    lock_deciding(seats, actor, clock)
     stored.is_active = False
     stored.save(update_fields=["is_active"])
     _record(EventKind.USER_DEACTIVATED, actor, clock, {"user": stored.pk})
-    refresh_reachability(seats_of(stored), actor, clock)
+    end_all_around(ending, actor, at)
+    refresh_reachability(seats, actor, clock)
     return stored
 
 

@@ -5,6 +5,7 @@ from collections.abc import Callable, Iterator
 import pytest
 
 from approvals.actions.decisions import record_decision
+from approvals.actions.delegations import make_delegation
 from approvals.actions.evidence import save_evidence
 from approvals.actions.rounds import submit_evidence, withdraw_submission
 from approvals.actions.seats import grant_seat
@@ -22,6 +23,7 @@ from tests.cast import (
     Cast,
     active_release,
     approve,
+    at,
     day,
     differences,
     fill,
@@ -290,7 +292,34 @@ class SweepAgainstReplan(Race):
         return [] if seen == (day(40), [(day(30), 10, "replan")], day(100)) else [str(seen)]
 
 
+class StandInAgainstPrincipal(Race):
+    """Both decide in the one seat: without the lock it would count twice, and fill a quorum of two."""
+
+    def prepare(self) -> Gate:
+        gate = self.gate()
+        if self.count == 1:
+            self.stand_in = make_person("grace", "Grace Kim")
+            make_delegation(
+                person=self.cast.approver, actor=self.cast.approver, delegate=self.stand_in, starts_on=day(2),
+                ends_on=day(9), clock=at(2),
+            )  # fmt: skip
+        submit(self.cast, gate)
+        return gate
+
+    def deeds(self, gate: Gate, clock: Clock) -> list[Callable[[], object]]:
+        return [
+            self.approve(gate, "engineering", clock),
+            self.approve(gate, "engineering", clock, actor=self.stand_in),
+        ]
+
+    def wrong(self, gate: Gate, outcomes: list[Outcome]) -> list[str]:
+        count = Decision.objects.filter(submission__gate=gate, role__key="engineering").count()
+        codes = sorted(outcome.code for outcome in outcomes)
+        return [] if (count, codes) == (1, ["", "already_decided"]) else [f"{count} decisions, {codes}"]
+
+
 RACES: list[type[Race]] = [
+    StandInAgainstPrincipal,
     TwoLastApprovals,
     ApproveAgainstWithdraw,
     ApproveAgainstEdit,
