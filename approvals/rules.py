@@ -124,11 +124,11 @@ def decision_meaning(
     round_number: int,
     role: str,
     principal: str = "",
-    conditions: int = 0,
+    has_conditions: bool = False,
 ) -> str:
     """The sentence that is signed: "I approve Release Readiness of Assist Console 26.4, round 2, as Engineering."."""
     verb = "decline" if verdict == Verdict.DECLINE else "approve"
-    under = f", on {conditions} {'condition' if conditions == 1 else 'conditions'}" if conditions else ""
+    under = ", on the conditions that I name" if has_conditions else ""
     behalf = f", standing in for {principal}" if principal else ""
     return f"I {verb} {gate} of {release}, round {round_number}, as {role}{behalf}{under}."
 

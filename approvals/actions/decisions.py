@@ -105,7 +105,7 @@ def record_decision(
     principal = seat.on_behalf_of
     meaning = rules.decision_meaning(
         gate.name, str(locked.release), verdict=verdict, round_number=submission.number, role=row.role.name,
-        principal=str(principal) if principal is not None else "", conditions=len(checked),
+        principal=str(principal) if principal is not None else "", has_conditions=bool(checked),
     )  # fmt: skip
     signed = require_signature(locked, gate, signature, meaning)
     mine = [d for d in facts.decisions if d.decided_by_id == actor.pk or (principal and d.on_behalf_of == principal)]

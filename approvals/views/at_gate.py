@@ -12,7 +12,9 @@ from approvals.forms.gates import DecisionForm, EvidenceForm, RecuseForm, Submit
 from approvals.models import Evidence
 from approvals.pages.gate import Card, GatePage, gate_page, joined
 from approvals.pages.items import Item
+from approvals.pages.signature import signature_card
 from approvals.views.access import the_release, today
+from approvals.views.signing import is_fresh
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError
@@ -177,6 +179,7 @@ def show_gate(request: SignedInRequest, place: Place, shown: Shown | None = None
     if page.hats:
         choice = request.GET.get("choice", "")
         context["nav"] = "inbox"
+        context["signature"] = signature_card(page.status, request.user, is_fresh=is_fresh(request))
         context["decision_form"] = shown.decision or decision_form(page, prefix="decide", choice=choice)
         number = page.gate.round_number
         context["sheets"] = [

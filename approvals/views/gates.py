@@ -6,12 +6,13 @@ from typing import Any
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.http import HttpResponse
+from django.http import HttpResponse, QueryDict
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals.actions.decisions import close_condition, record_decision, recuse, revoke_decision
 from approvals.actions.rounds import submit_evidence, waive_gate, withdraw_submission
+from approvals.actions.signing import SIGNATURE_REQUIRED
 from approvals.forms.gates import (
     CloseConditionForm,
     DecisionForm,
@@ -35,8 +36,9 @@ from approvals.views.at_gate import (
     the_gate,
     withdraw_verb,
 )
+from approvals.views.signing import ask_to_sign, forget_typed, signature_of, typed_before
 from gatekeeper.accounts.requests import SignedInRequest
-from gatekeeper.common.errors import DomainError, NotAllowed
+from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, refusal, render_page
 from releases.actions.slips import days_on_hold
 from releases.kinds import GateState, ReleaseState
@@ -56,7 +58,16 @@ def gate(request: SignedInRequest, product: str, version: str, gate: str) -> Htt
         )
     if request.GET.get("part") == "roles":
         return _roles(request, place)
-    return show_gate(request, place)
+    typed = typed_before(request, gate_url(place.gate, place.release))
+    return _to_sign(request, place, typed) if typed is not None else show_gate(request, place)
+
+
+def _to_sign(request: SignedInRequest, place: Place, typed: QueryDict) -> HttpResponse:
+    """The page with the decision as it was typed; it waits for the button that signs it."""
+    if page_at(place, request.user).hats:
+        return show_gate(request, place, Shown(decision=DecisionForm(typed, auto_id="decide-%s")))
+    over = Conflict("stale_round", f"There is no round of {place.gate.name} that waits for you.")
+    return show_gate(request, place, Shown(409, refused=over, kept=typed.get("comment", "")))
 
 
 def _roles(request: SignedInRequest, place: Place) -> HttpResponse:
@@ -114,12 +125,16 @@ def gate_decide(request: SignedInRequest, product: str, version: str, gate: str)
     if not form.is_valid():
         return _again(request, place, Shown(status=422, decision=form))
     try:
-        decision = record_decision(gate_id=place.gate.pk, actor=request.user, **form.words())
+        signature = signature_of(request, place.gate)
+        decision = record_decision(gate_id=place.gate.pk, actor=request.user, signature=signature, **form.words())
     except DomainError as error:
+        if error.code == SIGNATURE_REQUIRED:
+            return ask_to_sign(request, gate_url(place.gate, place.release))
         if error.status == 422:
             apply_problems(form, error)
             return _again(request, place, Shown(status=422, decision=form))
         return _stale(request, place, form, error)
+    forget_typed(request)
     say_decided(request, decision)
     return _to_gate(place)
 
@@ -163,9 +178,12 @@ def _ask(
             except NotAllowed as error:
                 return refusal(request, error, back_url=back, back_words="To the gate")
             except DomainError as error:
+                if error.code == SIGNATURE_REQUIRED:
+                    return ask_to_sign(request, verb.url)
                 apply_problems(form, error)
                 status = error.status
             else:
+                forget_typed(request)
                 messages.success(request, said)
                 return redirect(back)
     elif not is_allowed:
@@ -229,20 +247,26 @@ def gate_waive(request: SignedInRequest, product: str, version: str, gate: str) 
     """Let the gate through without approval, until a day."""
     place = the_gate(request.user, product, version, gate)
     page = page_at(place, request.user)
+    address = page.url_of("gate-waive")
+    typed = typed_before(request, address)
+    signs = " You sign it with your password." if place.gate.needs_signature else ""
     verb = Verb(
         key="waive",
         heading=f"Waive {place.gate.name}?",
         text="The gate lets the release through without approval, and is shown as waived with your name and reason. "
         f"It never counts as approved.{_slip_words(place, page.facts.today)} The release’s managers, whoever decides "
-        "at this gate, and those who follow it or are kept informed of it are told.",
-        form=WaiveForm(_bound(request), auto_id="waive-%s"),
-        url=page.url_of("gate-waive"),
+        f"at this gate, and those who follow it or are kept informed of it are told.{signs}",
+        form=WaiveForm(_bound(request), initial=typed.dict() if typed is not None else None, auto_id="waive-%s"),
+        url=address,
         button=f"Waive {place.gate.name}",
         keep="Keep the gate",
     )
 
     def act(data: dict[str, Any]) -> str:
-        waive_gate(gate_id=place.gate.pk, actor=request.user, reason=data["reason"], expires_on=data["expires_on"])
+        waive_gate(
+            gate_id=place.gate.pk, actor=request.user, reason=data["reason"], expires_on=data["expires_on"],
+            signature=signature_of(request, place.gate),
+        )  # fmt: skip
         return f"{place.gate.name} is waived until {data['expires_on']:%-d %b %Y}."
 
     return _ask(request, place, verb, act, is_allowed=page.status.may("waive"))

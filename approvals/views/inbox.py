@@ -9,6 +9,7 @@ from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_GET, require_POST
 
 from approvals.actions.decisions import record_decision
+from approvals.actions.signing import SIGNATURE_REQUIRED
 from approvals.forms.gates import APPROVE, CONDITIONS, DECLINE, DecisionForm
 from approvals.models import Submission
 from approvals.pages import inbox as pages
@@ -16,6 +17,7 @@ from approvals.pages.gate import gate_url
 from approvals.pages.inbox import InboxRow
 from approvals.views.access import page_number, today
 from approvals.views.gates import say_decided
+from approvals.views.signing import ask_to_sign
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError
 from gatekeeper.common.pages import apply_problems, is_fragment, render_page
@@ -112,6 +114,8 @@ def inbox_decide(request: SignedInRequest, submission: int) -> HttpResponse:
         try:
             decision = record_decision(gate_id=found.gate_id, actor=request.user, **form.words())
         except DomainError as error:
+            if error.code == SIGNATURE_REQUIRED:  # the gate's page says what is signed
+                return ask_to_sign(request, _gate_url(found))
             apply_problems(form, error)
             status = error.status
         else:

@@ -20,12 +20,13 @@ _RELEASE = re.compile(
     r"/releases/(?P<product>[a-z0-9-]+)/(?P<version>[A-Za-z0-9._+-]+)/(?:gates/(?P<gate>[a-z0-9-]+)/)?"
 )
 _LENGTH = 1000
+_NO_DESTINATIONS = ("/sign-in/", "/sign-in/again/", "/sign-out/")
 
 
 def safe_destination(address: str) -> str:
     """The address when it is a path of this site, else the first page. Sign-in and sign-out are no destinations."""
     is_path = address.startswith("/") and not address.startswith("//") and len(address) <= _LENGTH
-    if not is_path or _UNSAFE.search(address) or urlsplit(address).path in ("/sign-in/", "/sign-out/"):
+    if not is_path or _UNSAFE.search(address) or urlsplit(address).path in _NO_DESTINATIONS:
         return "/"
     return address
 

@@ -26,6 +26,18 @@ class SignInForm(forms.Form):
     )  # fmt: skip
 
 
+class PasswordAgainForm(forms.Form):
+    """The password of the person who is signed in."""
+
+    password = forms.CharField(
+        label="Your password",
+        max_length=1000,
+        strip=False,
+        widget=forms.PasswordInput(attrs={"autocomplete": "current-password", "autofocus": True}),
+        error_messages={"required": "Type your password."},
+    )
+
+
 class PasswordLinkForm(forms.Form):
     """Where to send a link to set a new password."""
 

@@ -5,6 +5,7 @@ import logging
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import authenticate, login, logout
+from django.contrib.auth.decorators import login_required
 from django.db import DatabaseError
 from django.http import HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
@@ -16,14 +17,17 @@ from kombu.exceptions import OperationalError
 from gatekeeper.accounts import throttle
 from gatekeeper.accounts.backends import find_person
 from gatekeeper.accounts.destinations import destination_words, safe_destination
-from gatekeeper.accounts.forms import PasswordLinkForm, SignInForm
+from gatekeeper.accounts.forms import PasswordAgainForm, PasswordLinkForm, SignInForm
+from gatekeeper.accounts.fresh import remember_password_given
 from gatekeeper.accounts.models import User
+from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.accounts.tasks import send_link
 from gatekeeper.common.requests import client_ip
 
 logger = logging.getLogger(__name__)
 
 WRONG = "This e-mail or user name and this password do not belong together. Check both and try again."
+WRONG_AGAIN = "This is not your password. Try again."
 CLOSED = "Signing in is not possible right now. Try again in a minute."
 NOT_SENT = "No mail can be sent right now. Try again in a minute."
 
@@ -55,7 +59,20 @@ def sign_in(request: HttpRequest) -> HttpResponse:
 
 def _try_password(request: HttpRequest, form: SignInForm) -> tuple[int, str]:
     """Sign the person in; else the status and the sentence, the same whether the person exists or not."""
-    name, address = form.cleaned_data["username"], client_ip(request)
+    person, status, problem = _check_password(request, form.cleaned_data["username"], form.cleaned_data["password"])
+    if person is None:
+        return status, problem
+    login(request, person)
+    request.session["signed_in_at"] = int(timezone.now().timestamp())
+    # None: the cookie outlives the browser; 0: it ends with it
+    request.session.set_expiry(None if form.cleaned_data["keep"] else 0)
+    logger.info("Person %s signed in from %s", person.pk, client_ip(request))
+    return 200, ""
+
+
+def _check_password(request: HttpRequest, name: str, password: str) -> tuple[User | None, int, str]:
+    """Whose name and password belong together, each try counted; else nobody, the status and the sentence."""
+    address = client_ip(request)
     try:
         known = find_person(name)
         # one account has one count, by whichever of its names it is tried
@@ -64,27 +81,43 @@ def _try_password(request: HttpRequest, form: SignInForm) -> tuple[int, str]:
         throttle.count_try(throttle.PASSWORD_OF_ACCOUNT, account)
     except throttle.TooManyTries as tries:
         logger.warning("Sign-in refused for %s from %s: too many tries", _who(known), address)
-        return 429, too_many(tries)
+        return None, 429, too_many(tries)
     except DatabaseError:
         logger.exception("Sign-in refused: tries cannot be counted")
-        return 503, CLOSED
-    person = authenticate(request, username=name, password=form.cleaned_data["password"])
-    if person is None:
+        return None, 503, CLOSED
+    person = authenticate(request, username=name, password=password)
+    if not isinstance(person, User):
         logger.warning("Sign-in failed for %s from %s", _who(known), address)
-        return 422, WRONG
+        return None, 422, WRONG
     throttle.forget_try(throttle.PASSWORD_OF_ACCOUNT, account)
     throttle.forget_try(throttle.PASSWORD_FROM_ADDRESS, address, at=from_address)
-    login(request, person)
-    request.session["signed_in_at"] = int(timezone.now().timestamp())
-    # None: the cookie outlives the browser; 0: it ends with it
-    request.session.set_expiry(None if form.cleaned_data["keep"] else 0)
-    logger.info("Person %s signed in from %s", person.pk, address)
-    return 200, ""
+    return person, 200, ""
 
 
 def _who(person: User | None) -> str:
     # never what was typed: people type passwords into the wrong field
     return f"person {person.pk}" if person else "nobody"
+
+
+@sensitive_post_parameters("password")
+@login_required
+@require_http_methods(["GET", "POST"])
+def sign_in_again(request: SignedInRequest) -> HttpResponse:
+    """The password once more, by the person who is signed in, before something that they sign."""
+    wanted = safe_destination(request.POST.get("next") or request.GET.get("next") or "/")
+    form = PasswordAgainForm(request.POST or None)
+    status, problem = 200, ""
+    if form.is_valid():
+        person, status, problem = _check_password(request, request.user.username, form.cleaned_data["password"])
+        if person is not None and person.pk == request.user.pk:
+            remember_password_given(request)
+            return redirect(wanted)
+        problem = WRONG_AGAIN if status in (200, 422) else problem
+        status = 422 if status == 200 else status
+    elif form.is_bound:
+        status = 422
+    context = {"form": form, "next": wanted, "goes_to": destination_words(wanted), "problem": problem}
+    return render(request, "accounts/sign_in_again.html", context, status=status)
 
 
 @require_POST

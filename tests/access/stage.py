@@ -359,6 +359,7 @@ def _name_settings(stage: Stage) -> None:
         "password-set": {"password": "another seven gates"},
         "password-reset": {"email": jonas.email},
         "sign-in": {"username": "sam", "password": PASSWORD},
+        "sign-in-again": {"password": PASSWORD},
         "product-new": {
             "name": "Fleet Map", "line": ProductLine.objects.get(slug="remote-support").pk,
             "owner": "Priya Raman (priya)",

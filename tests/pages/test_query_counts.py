@@ -103,9 +103,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 # Pages that show one thing, or lead elsewhere.
 NO_ROWS = {
-    "healthz", "readyz", "sign-in", "password-reset", "password-reset-sent", "password-set", "password", "releases",
-    "evidence-save", "evidence-file", "evidence-file/submitted", "release-activate", "release-resume", "release-ship",
-    "release-correct-date",
+    "healthz", "readyz", "sign-in", "sign-in-again", "password-reset", "password-reset-sent", "password-set",
+    "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted", "release-activate",
+    "release-resume", "release-ship", "release-correct-date",
 }  # fmt: skip
 
 
