@@ -17,6 +17,7 @@ from releases.models import Event, Gate, Release
 from releases.rules import TARGET, slip_days_of
 
 NOBODY = "gatekeeper"
+MOST_LINES = 8
 
 # What had not happened when the due day ended; `{roles}` are the roles that were still out.
 CAUSES: Mapping[str, str] = {
@@ -114,6 +115,7 @@ class EventFacts:
             "released": day(day_of_text(data.get("released_on"))),
             "shift": self._shift(),
             "next": self._next_words(),
+            "version": str(data.get("version", "")),
         }
 
     def _over(self) -> str:
@@ -149,6 +151,11 @@ class EventFacts:
             f"{names.get(key, key)}: {day_short(as_day(day_of_text(old)))} to {day_short(as_day(day_of_text(new)))}"
             for key, old, new, _along in self.data.get("moves", [])
         ]
+
+    def playbook_changes(self) -> list[str]:
+        """What a newer version of the playbook changed, one line each; the release page has the rest."""
+        lines = [f"{where}: {text}" for where, text in self.data.get("changes", [])]
+        return lines if len(lines) <= MOST_LINES else [*lines[:MOST_LINES], f"and {len(lines) - MOST_LINES} more"]
 
     def _shift(self) -> str:
         """How a re-plan moves the target, or that it does not."""

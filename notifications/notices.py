@@ -208,6 +208,14 @@ NOTICES: tuple[Notice, ...] = (
         action="See the dates", why=FOLLOWS, rows=("moves", "target"), quote="reason",
     ),
     Notice(
+        key="playbook_applied", kind=EventKind.PLAYBOOK_APPLIED, to=(*MANAGERS, *FOLLOWERS), icon="calendar",
+        subject="Playbook: {release} is on version {version}",
+        line="{actor} moved {release} to version {version} of its playbook",
+        heading="{release} follows version {version} of its playbook",
+        lead="{actor} moved {release} to version {version} of its playbook. Passed gates stay as they were decided.",
+        action="See the gates", why=FOLLOWS, rows=("playbook_changes", "moves", "target"), quote="reason",
+    ),
+    Notice(
         key="shipped", kind=EventKind.RELEASE_SHIPPED, to=(*MANAGERS, *FOLLOWERS), icon="rocket",
         subject="Released: {release} on {released}",
         line="{release} was released on {released}",
@@ -314,6 +322,7 @@ ROWS: Mapping[str, Row] = {
     "roles": Row("Decided by", _word("roles")),
     "expires": Row("Waived until", _word("expires")),
     "moves": Row("What moves", EventFacts.moves),
+    "playbook_changes": Row("What changes", EventFacts.playbook_changes),
     "if_missed": Row("If it is missed", lambda facts: [f"The target of {facts.words['target']} moves day by day"]),
 }
 

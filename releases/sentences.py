@@ -164,6 +164,16 @@ def _replanned(f: Facts) -> Sentence:
     return Sentence(parts, f.get("reason"), "calendar-clock")
 
 
+def _playbook_applied(f: Facts) -> Sentence:
+    count = len(f.data.get("changes") or ())
+    what = f", {count} {'change' if count == 1 else 'changes'}" if count else ", nothing else changed"
+    return Sentence(
+        ("moved the release to ", B(f"version {f.get('version')}"), " of its playbook", what),
+        f.get("reason"),
+        "book-open",
+    )
+
+
 def _resumed(f: Facts) -> Sentence:
     days = int(f.data.get("days") or 0)
     after = ("after ", B(days_words(days)), " on hold") if days else ("on the day it was put on hold",)
@@ -254,6 +264,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     ),
     EventKind.RELEASE_SLIPPED: _slipped,
     EventKind.RELEASE_REPLANNED: _replanned,
+    EventKind.PLAYBOOK_APPLIED: _playbook_applied,
     EventKind.RELEASE_REBASELINED: lambda f: Sentence(
         ("set a new baseline, ", B(f.day("baseline_on"))), f.get("reason"), "flag"
     ),
