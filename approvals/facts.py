@@ -148,7 +148,8 @@ class GateFacts:
     @cached_property
     def evidence(self) -> dict[int, Evidence]:
         """What is supplied now, by deliverable id."""
-        latest = Evidence.objects.filter(deliverable__gate=self.gate, is_latest=True).select_related("author")
+        latest = Evidence.objects.filter(deliverable__gate=self.gate, is_latest=True)
+        latest = latest.select_related("author").prefetch_related("files")
         return {item.deliverable_id: item for item in latest if item.kind != EvidenceKind.REMOVED}
 
     @cached_property

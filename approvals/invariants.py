@@ -1,18 +1,18 @@
 """Recompute the state of every gate from its rounds and decisions, and name every difference."""
 
-import hashlib
 from collections import defaultdict
 from collections.abc import Iterator
 
 from django.db import transaction
-from django.db.models import Count, Max, Q
+from django.db.models import Count, F, Max, Q
 
 from approvals import rules
+from approvals.actions.files import hash_of
 from approvals.actions.rounds import digest_of
 from approvals.facts import needs_of
 from approvals.furnishing import is_quorum_unreachable
 from approvals.kinds import EvidenceKind, RoundState, Verdict
-from approvals.models import Condition, Deliverable, Evidence, Submission, Waiver
+from approvals.models import Condition, Deliverable, Evidence, EvidenceFile, Submission, Waiver
 from gatekeeper.common.invariants import Difference
 from releases.kinds import GateState, ReleaseState
 from releases.locking import lock_release
@@ -126,16 +126,21 @@ def check_evidence() -> Iterator[Difference]:
             yield Difference(
                 "evidence", str(thing), f"versions up to {thing.top}, latest {thing.latest}, {thing.count} rows"
             )
-    for item in Evidence.objects.filter(kind=EvidenceKind.FILE).iterator(BATCH):
-        if not item.file.storage.exists(str(item.file.name)):
-            yield Difference("file", str(item), "its file is missing")
+    bare = Evidence.objects.filter(kind=EvidenceKind.FILE, files__isnull=True)
+    for item in bare.select_related("deliverable").iterator(BATCH):
+        yield Difference("evidence", str(item), "is a file, and has none")
+    foreign = Evidence.files.through.objects.exclude(evidence__deliverable=F("evidencefile__deliverable"))
+    for link in foreign.select_related("evidence__deliverable"):
+        yield Difference("evidence", str(link.evidence), "has a file of another deliverable")
+    for file in EvidenceFile.objects.select_related("deliverable").iterator(BATCH):
+        name = f"{file.deliverable}: {file}"
+        if not file.file.storage.exists(str(file.file.name)):
+            yield Difference("file", name, "its file is missing")
             continue
-        digest = hashlib.sha256()
-        with item.file.open("rb") as stream:
-            for chunk in stream.chunks():
-                digest.update(chunk)
-        if digest.hexdigest() != item.sha256 or item.file.size != item.size:
-            yield Difference("file", str(item), "its file is not the one that was stored")
+        with file.file.open("rb") as stream:
+            digest, size = hash_of(stream)
+        if (digest, size) != (file.sha256, file.size):
+            yield Difference("file", name, "its file is not the one that was stored")
 
 
 def check_reachability() -> Iterator[Difference]:

@@ -11,6 +11,13 @@ class EvidenceKind(TextChoices):
     REMOVED = "removed", "Removed"
 
 
+class Scan(TextChoices):
+    """What the virus scanner said of a file that is kept; of an infected one nothing is kept."""
+
+    CLEAN = "clean", "Scanned, clean"
+    NOT_SCANNED = "not_scanned", "Not scanned"
+
+
 class RoundState(TextChoices):
     OPEN = "open", "Waiting for decision"
     APPROVED = "approved", "Approved"

@@ -9,12 +9,12 @@ from django.db import models
 from django.db.models import F, Q
 from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 
-from approvals.kinds import CheckStatus, EvidenceKind, RoundState, Verdict, WaiverKind
+from approvals.kinds import CheckStatus, EvidenceKind, RoundState, Scan, Verdict, WaiverKind
 from approvals.querysets import ApproverRoleQuerySet, DelegationQuerySet
 from releases.models import Gate, Product
 
 
-def evidence_path(_instance: "Evidence", _name: str) -> str:
+def evidence_path(_instance: models.Model | None, _name: str) -> str:
     """A random name: what people called the file is stored in the row, never on the disk."""
     name = uuid.uuid4().hex
     return f"evidence/{name[:2]}/{name}"
@@ -98,10 +98,32 @@ class Deliverable(models.Model):
         return self.name
 
 
+class EvidenceFile(models.Model):
+    """A file that some version of a deliverable's evidence has. Its bytes are never changed; versions share them."""
+
+    deliverable = models.ForeignKey(Deliverable, models.PROTECT, related_name="files")
+    file = models.FileField(upload_to=evidence_path)
+    name = models.CharField(max_length=255)
+    content_type = models.CharField(max_length=100, help_text="Found by its content, never as the browser called it.")
+    size = models.PositiveBigIntegerField(help_text="Bytes.")
+    sha256 = models.CharField(max_length=64)
+    scan = models.CharField(max_length=11, choices=Scan.choices, default=Scan.NOT_SCANNED)
+    uploaded_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    uploaded_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (models.CheckConstraint(condition=~Q(file="") & ~Q(sha256=""), name="evidence_file_has_bytes"),)
+
+    def __str__(self) -> str:
+        return self.name
+
+
 class Evidence(models.Model):
     """One version of what was supplied for a deliverable. Versions are never edited: saving writes the next one.
 
-    The evidence of a deliverable is its highest version; kind `removed` says that there is none any more.
+    The evidence of a deliverable is its highest version; kind `removed` says that there is none any more. Kind `file`
+    has one file or more, a text or a link may have some.
     """
 
     deliverable = models.ForeignKey(Deliverable, models.PROTECT, related_name="versions")
@@ -110,11 +132,7 @@ class Evidence(models.Model):
     kind = models.CharField(max_length=7, choices=EvidenceKind.choices)
     text = models.TextField(blank=True, help_text="Markdown.")
     url = models.URLField(max_length=2000, blank=True)
-    file = models.FileField(upload_to=evidence_path, blank=True)
-    file_name = models.CharField(max_length=255, blank=True)
-    content_type = models.CharField(max_length=100, blank=True)
-    size = models.PositiveBigIntegerField(null=True, help_text="Bytes.")
-    sha256 = models.CharField(max_length=64, blank=True)
+    files = models.ManyToManyField(EvidenceFile, related_name="versions")
     note = models.TextField(blank=True)
     author = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
     saved_at = models.DateTimeField()
@@ -127,14 +145,61 @@ class Evidence(models.Model):
             models.CheckConstraint(
                 condition=Q(kind="text") & ~Q(text="")
                 | Q(kind="link") & ~Q(url="")
-                | Q(kind="file") & ~Q(file="") & ~Q(sha256="")
-                | Q(kind__in=["tick", "removed"]),
+                | Q(kind__in=["file", "tick", "removed"]),
                 name="evidence_has_content",
             ),
         )
 
     def __str__(self) -> str:
         return f"{self.deliverable} version {self.version}"
+
+
+class EvidenceDraft(models.Model):
+    """What one person has typed for a deliverable and not marked as ready: not evidence, and nobody else's to read."""
+
+    deliverable = models.ForeignKey(Deliverable, models.CASCADE, related_name="drafts")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    kind = models.CharField(max_length=7, choices=EvidenceKind.choices)
+    text = models.TextField(blank=True)
+    url = models.CharField(max_length=2000, blank=True, help_text="As typed; checked when it is marked as ready.")
+    note = models.TextField(blank=True)
+    kept = models.JSONField(default=list, help_text="Ids of the earlier version's files that go on.")
+    base_version = models.PositiveIntegerField(help_text="The version that was shown when the draft began; 0: none.")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        constraints = (models.UniqueConstraint(fields=["deliverable", "author"], name="one_draft_per_person"),)
+
+    def __str__(self) -> str:
+        return f"{self.author}'s draft of {self.deliverable}"
+
+
+class Upload(models.Model):
+    """A file on its way in: received piece by piece, then kept until its author marks the deliverable as ready."""
+
+    deliverable = models.ForeignKey(Deliverable, models.CASCADE, related_name="uploads")
+    author = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    file = models.FileField(upload_to=evidence_path)
+    name = models.CharField(max_length=255)
+    mark = models.CharField(max_length=64, blank=True, help_text="By which a browser knows the same file again.")
+    size = models.PositiveBigIntegerField(help_text="Bytes that were announced.")
+    received = models.PositiveBigIntegerField(default=0, help_text="Bytes that are there.")
+    content_type = models.CharField(max_length=100, blank=True)
+    sha256 = models.CharField(max_length=64, blank=True)
+    scan = models.CharField(max_length=11, choices=Scan.choices, default=Scan.NOT_SCANNED)
+    begun_at = models.DateTimeField()
+    touched_at = models.DateTimeField(db_index=True)
+    finished_at = models.DateTimeField(null=True, help_text="When all of it was there, looked at and scanned.")
+
+    class Meta:
+        ordering = ("id",)
+        constraints = (
+            models.CheckConstraint(condition=Q(received__lte=F("size")), name="upload_is_not_longer_than_announced"),
+            models.CheckConstraint(condition=Q(finished_at__isnull=True) | ~Q(sha256=""), name="upload_has_hash"),
+        )
+
+    def __str__(self) -> str:
+        return self.name
 
 
 class Check(models.Model):

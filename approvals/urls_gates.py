@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import evidence, gates, inbox, rounds
+from approvals.views import evidence, files, gates, inbox, rounds
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
@@ -21,7 +21,10 @@ urlpatterns = [
     path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
     path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),
     path(f"{GATE}evidence/<slug:deliverable>/remove/", evidence.evidence_remove, name="evidence-remove"),
-    path(f"{GATE}evidence/<slug:deliverable>/<int:number>/", evidence.evidence_file, name="evidence-file"),
+    path(f"{GATE}evidence/<slug:deliverable>/<int:number>/", files.evidence_first_file, name="evidence-first-file"),
+    path(
+        f"{GATE}evidence/<slug:deliverable>/<int:number>/files/<int:file>/", files.evidence_file, name="evidence-file"
+    ),
     path(
         f"{GATE}evidence/<slug:deliverable>/<int:number>/restore/", evidence.evidence_restore, name="evidence-restore"
     ),

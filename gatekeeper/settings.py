@@ -57,6 +57,12 @@ VARIABLES = (
     Variable("STATIC_DIR", "folder", None, "a folder", "Where collectstatic puts the front end's files.",
              "`VAR_DIR/static`"),
     Variable("UPLOAD_LIMIT_MB", "count", "25", "a whole number, 1 or more", "The largest evidence file."),
+    Variable("EVIDENCE_QUOTA_MB", "count", "5000", "a whole number, 1 or more",
+             "Megabytes of evidence files per product, where the product has no quota of its own."),
+    Variable("EVIDENCE_SCANNER", "text", "", "approvals.scanners.clamd, or a function of your own by its dotted path",
+             "Asked about every evidence file before it is taken; without one files are marked as not scanned."),
+    Variable("CLAMD_ADDRESS", "text", "localhost:3310", "a host and a port, such as clamav:3310",
+             "Where ClamAV's daemon listens, for approvals.scanners.clamd."),
     Variable("PORT", "port", "8000", "a port number, 1 to 65535", "Where the web server listens."),
     Variable("BIND_ADDRESS", "text", "127.0.0.1", "an address of this machine; 0.0.0.0 for all",
              "Where the web server listens."),
@@ -309,6 +315,9 @@ STORAGES = {
 WHITENOISE_USE_FINDERS = DEBUG or not (STATIC_ROOT / "staticfiles.json").exists()
 WHITENOISE_ALLOW_ALL_ORIGINS = False
 EVIDENCE_FILE_LIMIT: int = env.read("UPLOAD_LIMIT_MB") * 1_000_000  # bytes
+EVIDENCE_QUOTA: int = env.read("EVIDENCE_QUOTA_MB") * 1_000_000  # bytes
+EVIDENCE_SCANNER: str = env.read("EVIDENCE_SCANNER")
+CLAMD_ADDRESS: str = env.read("CLAMD_ADDRESS")
 DATA_UPLOAD_MAX_MEMORY_SIZE = 2_621_440
 DATA_UPLOAD_MAX_NUMBER_FIELDS = 1000
 DATA_UPLOAD_MAX_NUMBER_FILES = 20

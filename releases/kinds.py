@@ -111,6 +111,7 @@ class EventKind:
     QUORUM_UNREACHABLE = "approvals.gate.quorum_unreachable"
     EVIDENCE_SAVED = "approvals.evidence.saved"
     EVIDENCE_REMOVED = "approvals.evidence.removed"
+    EVIDENCE_INFECTED = "approvals.evidence.infected"
     DELIVERABLE_ASSIGNED = "approvals.deliverable.assigned"
     CHECK_REPORTED = "approvals.check.reported"
     EXCEPTION_GRANTED = "approvals.exception.granted"

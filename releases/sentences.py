@@ -302,6 +302,24 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.EVIDENCE_REMOVED: lambda f: Sentence(
         ("removed the evidence for ", B(_thing(f)), " at ", f.gate), icon="trash-2"
     ),
+    EventKind.EVIDENCE_INFECTED: lambda f: Sentence(
+        (
+            "uploaded ",
+            B(f.get("file")),
+            " for ",
+            _thing(f),
+            ", which was not kept: ",
+            f.get("found"),
+            " was found in it",
+        ),
+        icon="triangle-alert",
+    ),
+    EventKind.DELIVERABLE_ASSIGNED: lambda f: Sentence(
+        ("assigned ", B(_thing(f)), " at ", f.gate, " to ", B(f.get("to")))
+        if f.data.get("person")
+        else ("took ", B(_thing(f)), " at ", f.gate, " off its assignee"),
+        icon="user",
+    ),
     EventKind.CONDITION_OPENED: lambda f: Sentence(
         ("set a condition at ", B(f.gate), *((", due ", f.day("due_on")) if f.data.get("due_on") else ())),
         f.get("text"),

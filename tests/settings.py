@@ -15,7 +15,8 @@ atexit.register(shutil.rmtree, _OWN, ignore_errors=True)
 
 # What a developer's shell sets for a running instance is not meant for the tests.
 for _name in ("PRODUCTION", "BASE_URL", "DEBUG", "PROXY_COUNT", "ALLOWED_HOSTS", "TIME_ZONE", "EMAIL_URL", "EMAIL_FROM",
-              "STATIC_DIR", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "UPLOAD_LIMIT_MB", "LOG_LEVEL"):  # fmt: skip
+              "STATIC_DIR", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "UPLOAD_LIMIT_MB",
+              "EVIDENCE_QUOTA_MB", "EVIDENCE_SCANNER", "CLAMD_ADDRESS", "LOG_LEVEL"):  # fmt: skip
     os.environ.pop(_name, None)
 os.environ["VAR_DIR"] = str(_OWN)
 

@@ -1,82 +1,34 @@
 """Save and remove evidence: every save is a new version, nothing is edited."""
 
 import hashlib
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import replace
 from typing import Any
 from urllib.parse import urlsplit
 
-from django.conf import settings
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
+from approvals.actions.files import (
+    MOST_FILES,
+    StoredFile,
+    discard_stored,
+    require_editable,
+    require_editable_deliverable,
+    store_upload,
+)
 from approvals.kinds import EvidenceKind
-from approvals.models import Deliverable, Evidence, evidence_path
-from approvals.status import EDITABLE
+from approvals.models import Deliverable, Evidence, EvidenceDraft, EvidenceFile, Upload
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
-from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from gatekeeper.common.errors import Conflict, Refused
 from releases.actions.releases import require_text
 from releases.actions.slips import record_misses
-from releases.kinds import EventKind, GateState, ReleaseState
+from releases.kinds import EventKind
 from releases.locking import LockedRelease, lock_release
 from releases.models import Gate
-from releases.permissions import product_permissions
 
 TEXT_LENGTH = 100_000
-
-
-@dataclass(frozen=True)
-class StoredFile:
-    """An upload on the disk, before its row exists."""
-
-    path: str
-    name: str
-    content_type: str
-    size: int
-    sha256: str
-
-
-def clean_file_name(name: str) -> str:
-    """What a file may be called in lists and downloads: no folders, no control or direction characters."""
-    base = name.replace("\\", "/").rsplit("/", 1)[-1]
-    kept = "".join(c for c in base if c.isprintable() and c not in '"<>|:*?').strip(" .")
-    if len(kept) > 200:
-        stem, dot, suffix = kept.rpartition(".")
-        kept = f"{stem[: 190 - len(suffix)]}.{suffix}" if dot and len(suffix) < 20 else kept[:200]
-    return kept or "file"
-
-
-def store_upload(upload: UploadedFile) -> StoredFile:
-    """Write an upload under a random name and hash it on the way.
-
-    Raises:
-        Refused: it is empty or larger than the limit.
-    """
-    limit = settings.EVIDENCE_FILE_LIMIT
-    if not upload.size:
-        raise Refused.for_field("file", "empty_file", "The file is empty.")
-    if upload.size > limit:
-        raise Refused.for_field("file", "too_large", f"The file is larger than {limit // 1_000_000} MB.")
-    field = Evidence._meta.get_field("file")
-    storage = field.storage
-    digest, size = hashlib.sha256(), 0
-    for chunk in upload.chunks():
-        digest.update(chunk)
-        size += len(chunk)
-    upload.seek(0)
-    path = storage.save(evidence_path(Evidence(), ""), upload)
-    return StoredFile(
-        path=path,
-        name=clean_file_name(upload.name or ""),
-        content_type=(upload.content_type or "application/octet-stream")[:100],
-        size=size,  # counted, not told
-        sha256=digest.hexdigest(),
-    )
-
-
-def discard_upload(stored: StoredFile) -> None:
-    """Remove an upload whose row was not written."""
-    Evidence._meta.get_field("file").storage.delete(stored.path)
 
 
 def _lock(deliverable_id: int, actor: User, clock: Clock) -> tuple[LockedRelease, Gate, Deliverable, Evidence | None]:
@@ -86,16 +38,7 @@ def _lock(deliverable_id: int, actor: User, clock: Clock) -> tuple[LockedRelease
     record_misses(locked)
     gate = locked.gate(found.gate.key)
     assert gate is not None
-    if not product_permissions(actor, locked.release.product) & {"manage_product", "contribute"}:
-        raise NotAllowed("no_contribute", f"You may not supply evidence for {locked.release.product}.")
-    if not locked.release.is_running:
-        words = ReleaseState(locked.release.state).label.lower()
-        raise Conflict("release_not_active", f"{locked.release} is {words}; evidence cannot be changed now.")
-    if gate.state not in EDITABLE:
-        hint = " Withdraw the round first." if gate.state == GateState.IN_REVIEW else ""
-        raise Conflict(
-            "evidence_frozen", f"{gate.name} is {GateState(gate.state).label.lower()}; its evidence is frozen.{hint}"
-        )
+    require_editable(locked.release, gate, actor)
     latest = Evidence.objects.filter(deliverable=found, is_latest=True).first()
     return locked, gate, found, latest
 
@@ -118,68 +61,145 @@ def save_evidence(
     text: str = "",
     url: str = "",
     note: str = "",
-    upload: UploadedFile | None = None,
+    uploads: Sequence[UploadedFile] = (),
+    received: Collection[int] = (),
+    keep: Collection[int] = (),
     expected_version: int | None = None,
     clock: Clock = database_clock,
 ) -> Evidence:
-    """Save the next version of a deliverable's evidence: markdown text, link, file, or tick with a note.
+    """Save the next version of a deliverable's evidence: markdown text, link, files, or tick with a note.
+
+    The actor's draft is gone afterwards.
 
     Args:
+        uploads: files that come with the form.
+        received: ids of the actor's finished uploads, which become files of this version.
+        keep: ids of files of earlier versions of this deliverable that go on; they are not copied.
         expected_version: the version the person was looking at (0: none yet); another one is a conflict.
 
     Raises:
         Refused: the content, by field. Conflict: the gate is in review or passed, or somebody saved in between.
+        Unavailable: no room for a file, or the scanner is down.
     """
     content: dict[str, Any] = {"kind": kind, "note": require_text("note", note, "A note", least=0)}
+    count = len(uploads) + len(set(received)) + len(set(keep))
     if kind == EvidenceKind.TEXT:
         content["text"] = require_text("text", text, "A text", most=TEXT_LENGTH)
     elif kind == EvidenceKind.LINK:
         content["url"] = check_link(url)
     elif kind == EvidenceKind.TICK:
         content["note"] = require_text("note", note, "A note that says what was done")
+        if uploads or received:
+            raise Refused.for_field("kind", "tick_with_files", "A tick has no files: choose File, or take them away.")
+        keep = ()
     elif kind != EvidenceKind.FILE:
-        raise Refused.for_field("kind", "unknown_kind", "Evidence is a text, a link, a file or a tick with a note.")
-    stored: StoredFile | None = None
-    if kind == EvidenceKind.FILE:
-        if upload is None:
-            raise Refused.for_field("file", "required", "Choose a file.")
-        stored = store_upload(upload)
-        content |= {
-            "file": stored.path,
-            "file_name": stored.name,
-            "content_type": stored.content_type,
-            "size": stored.size,
-            "sha256": stored.sha256,
-        }
+        raise Refused.for_field("kind", "unknown_kind", "Evidence is a text, a link, files or a tick with a note.")
+    elif not count:
+        raise Refused.for_field("file", "required", "Choose a file.")
+    if count > MOST_FILES:
+        raise Refused.for_field("file", "too_many_files", f"At most {MOST_FILES} files belong to one deliverable.")
+    stored: list[StoredFile] = []
     try:
-        return _save(deliverable_id, actor, content, expected_version, clock)
+        if uploads:
+            deliverable = require_editable_deliverable(deliverable_id, actor)
+            for upload in uploads:
+                stored.append(store_upload(upload, deliverable, actor, clock))  # noqa: PERF401  # those before an error
+        return _save(deliverable_id, actor, content, stored, received, keep, expected_version, clock)
     except BaseException:
-        if stored is not None:
-            discard_upload(stored)
+        for one in stored:
+            discard_stored(one)
         raise
 
 
 @transaction.atomic
 def _save(
-    deliverable_id: int, actor: User, content: dict[str, Any], expected_version: int | None, clock: Clock
+    deliverable_id: int,
+    actor: User,
+    content: dict[str, Any],
+    stored: Sequence[StoredFile],
+    received: Collection[int],
+    keep: Collection[int],
+    expected_version: int | None,
+    clock: Clock,
 ) -> Evidence:
     locked, gate, deliverable, latest = _lock(deliverable_id, actor, clock)
     _refuse_stale(latest, expected_version)
+    kept, coming = _kept_files(deliverable, keep), [*_received(deliverable, received, actor), *stored]
+    # two files of one name could not be told apart: a new one takes the place of an old one
+    kept = [f for f in kept if f.name not in {one.name for one in coming}]
+    files = [*kept, *(_file_of(deliverable, one, actor, locked) for one in _named_apart(coming))]
     evidence = _append(deliverable, latest, actor, locked, content)
-    locked.record(
-        EventKind.EVIDENCE_SAVED,
-        gate=gate,
-        data={
-            "deliverable": deliverable.key,
-            "name": deliverable.name,
-            "version": evidence.version,
-            "kind": evidence.kind,
-            "sha256": evidence.sha256
-            or hashlib.sha256((evidence.text or evidence.url or evidence.note).encode()).hexdigest(),
-        },
-    )
+    if files:
+        evidence.files.add(*files)
+    EvidenceDraft.objects.filter(deliverable=deliverable, author=actor).delete()
+    body = evidence.text or evidence.url or evidence.note
+    data: dict[str, Any] = {
+        "deliverable": deliverable.key,
+        "name": deliverable.name,
+        "version": evidence.version,
+        "kind": evidence.kind,
+        "sha256": (
+            files[0].sha256 if evidence.kind == EvidenceKind.FILE else hashlib.sha256(body.encode()).hexdigest()
+        ),
+    }
+    if files:
+        data["files"] = [{"name": f.name, "size": f.size, "sha256": f.sha256} for f in files]
+    locked.record(EventKind.EVIDENCE_SAVED, gate=gate, data=data)
     locked.finish()
     return evidence
+
+
+def _kept_files(deliverable: Deliverable, ids: Collection[int]) -> list[EvidenceFile]:
+    """Files of earlier versions that go on."""
+    if not ids:
+        return []
+    found = list(EvidenceFile.objects.filter(deliverable=deliverable, pk__in=ids))
+    if len(found) != len(set(ids)):
+        raise Refused.for_field("file", "unknown_file", "A file that should go on does not belong to this deliverable.")
+    return found
+
+
+def _received(deliverable: Deliverable, ids: Collection[int], actor: User) -> list[StoredFile]:
+    """The actor's finished uploads: their rows go, their bytes stay where they are."""
+    if not ids:
+        return []
+    mine = Upload.objects.filter(deliverable=deliverable, author=actor, finished_at__isnull=False, pk__in=ids)
+    found = list(mine.select_for_update(no_key=True).order_by("pk"))
+    if len(found) != len(set(ids)):
+        raise Refused.for_field(
+            "file", "upload_missing", "An uploaded file is not there any more, or is not all there. Choose it again."
+        )
+    mine.delete()
+    return [StoredFile(str(one.file.name), one.name, one.content_type, one.size, one.sha256, one.scan) for one in found]
+
+
+def _named_apart(files: Sequence[StoredFile]) -> list[StoredFile]:
+    """The second `plan.pdf` of one save is `plan (2).pdf`."""
+    taken: set[str] = set()
+    found = []
+    for one in files:
+        name, number = one.name, 1
+        while name in taken:
+            number += 1
+            stem, dot, suffix = one.name.rpartition(".")
+            name = f"{stem} ({number}).{suffix}" if dot and stem else f"{one.name} ({number})"
+        taken.add(name)
+        found.append(replace(one, name=name))
+    return found
+
+
+def _file_of(deliverable: Deliverable, stored: StoredFile, actor: User, locked: LockedRelease) -> EvidenceFile:
+    return EvidenceFile.objects.create(
+        deliverable=deliverable,
+        file=stored.path,
+        name=stored.name,
+        content_type=stored.content_type,
+        size=stored.size,
+        sha256=stored.sha256,
+        scan=stored.scan,
+        uploaded_by=actor,
+        uploaded_at=locked.at,
+    )
 
 
 def _append(

@@ -63,9 +63,17 @@ def snapshot(facts: GateFacts, number: int, summary: str, submitter: User) -> di
                 "text": item.text,
                 "url": item.url,
                 "note": item.note,
-                "file_name": item.file_name,
-                "size": item.size,
-                "sha256": item.sha256,
+                "files": [
+                    {
+                        "id": f.pk,
+                        "name": f.name,
+                        "content_type": f.content_type,
+                        "size": f.size,
+                        "sha256": f.sha256,
+                        "scan": f.scan,
+                    }
+                    for f in item.files.all()
+                ],
                 "author": item.author_id,
             }
             for item in sorted(facts.evidence.values(), key=lambda e: names[e.deliverable_id].position)

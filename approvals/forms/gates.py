@@ -12,6 +12,7 @@ from approvals.actions.decisions import NewCondition
 from approvals.forms.people import PersonField
 from approvals.forms.releases import DayField
 from approvals.kinds import EvidenceKind, Verdict
+from gatekeeper.common.requests import whole_number
 
 # What may be offered; `removed` is written by the engine alone.
 KINDS = ("text", "file", "link", "tick")
@@ -25,12 +26,37 @@ def long_text(label: str, *, rows: int = 3, required: bool = False, hint: str = 
     )  # fmt: skip
 
 
+class SeveralFilesInput(forms.ClearableFileInput):
+    allow_multiple_selected = True
+
+
+class FilesField(forms.FileField):
+    """Several files at once: cleans to a list."""
+
+    widget = SeveralFilesInput
+
+    def clean(self, data: Any, initial: Any = None) -> Any:
+        one = super().clean
+        return [one(each, initial) for each in data] if data else []
+
+
+class IdsField(forms.Field):
+    """Ids as repeated values; what is no number is no id."""
+
+    widget = forms.MultipleHiddenInput
+
+    def clean(self, value: Any) -> Any:
+        return sorted({number for each in value or () if (number := whole_number(str(each))) is not None})
+
+
 class EvidenceForm(forms.Form):
     """The evidence of one deliverable. Every kind's field is there; the chosen kind says which one counts."""
 
     kind = forms.ChoiceField(choices=[(k, EvidenceKind(k).label) for k in KINDS], initial="text")
     text = forms.CharField(label="Text", required=False, widget=forms.Textarea(attrs={"rows": 10, "class": "md"}))
-    file = forms.FileField(label="File", required=False, allow_empty_file=True)
+    file = FilesField(label="Files", required=False, allow_empty_file=True)
+    keep = IdsField(required=False)
+    received = IdsField(required=False)
     url = forms.CharField(
         label="Link", required=False, widget=forms.URLInput(attrs={"placeholder": "https://", "autocomplete": "off"})
     )
@@ -57,7 +83,8 @@ class EvidenceForm(forms.Form):
         data = self.cleaned_data
         return {
             "kind": data["kind"], "text": data["text"], "url": data["url"], "note": data["note"],
-            "upload": data["file"], "expected_version": data["version"],
+            "uploads": data["file"], "keep": data["keep"], "received": data["received"],
+            "expected_version": data["version"],
         }  # fmt: skip
 
 

@@ -7,7 +7,8 @@ from difflib import SequenceMatcher
 from itertools import pairwise
 
 from approvals.kinds import EvidenceKind
-from approvals.pages.items import Item
+from approvals.pages.items import Item, ItemFile
+from gatekeeper.common.templatetags.gk import bytes_size
 
 ADDED, CHANGED, REMOVED, SAME = "added", "changed", "removed", "same"
 # A comparison longer than this is not read by anybody, and would cost seconds.
@@ -91,17 +92,33 @@ def compare(old: Iterable[Item], new: Iterable[Item]) -> Comparison:
 
 def compare_items(old: Item, new: Item) -> tuple[tuple[Hunk, ...], int]:
     """The changed places of one item: (the first few hunks, how many more there are)."""
-    hunks = compare_texts(_lines(old), _lines(new))
-    if old.sha256 != new.sha256 and old.file_name == new.file_name and new.kind == old.kind == EvidenceKind.FILE:
-        hunks.insert(0, (Part("ins", f"{new.file_name} has new content"),))
+    hunks = compare_files(old.files, new.files) + compare_texts(_lines(old), _lines(new))
     return tuple(hunks[:MOST_HUNKS]), max(0, len(hunks) - MOST_HUNKS)
 
 
+def compare_files(old: Sequence[ItemFile], new: Sequence[ItemFile]) -> list[Hunk]:
+    """Files that came, went, or have other bytes under the same name; each with its size and the hash's beginning."""
+    before = {f.name: f for f in old}
+    after = {f.name: f for f in new}
+    found: list[Hunk] = []
+    for f in new:
+        earlier = before.get(f.name)
+        if earlier is None:
+            found.append((Part("ins", f"{f.name} ({_file_words(f)})"),))
+        elif earlier.sha256 != f.sha256:
+            parts = (Part("same", f"{f.name}: "), Part("del", _file_words(earlier)), Part("same", " "))
+            found.append((*parts, Part("ins", _file_words(f))))
+    found.extend((Part("del", f"{f.name} ({_file_words(f)})"),) for f in old if f.name not in after)
+    return found
+
+
+def _file_words(f: ItemFile) -> str:
+    return f"{bytes_size(f.size)}, SHA-256 {f.sha256[:12]}"
+
+
 def _lines(item: Item) -> list[str]:
-    """What an item says, as lines; empty ones say nothing."""
-    body = {EvidenceKind.TEXT: item.text, EvidenceKind.LINK: item.url, EvidenceKind.FILE: item.file_name}.get(
-        EvidenceKind(item.kind), ""
-    )
+    """What an item says besides its files, as lines; empty ones say nothing."""
+    body = {EvidenceKind.TEXT: item.text, EvidenceKind.LINK: item.url}.get(EvidenceKind(item.kind), "")
     return [words for line in f"{body}\n{item.note}".splitlines() if (words := _plain(line))]
 
 

@@ -7,12 +7,34 @@ from typing import Any
 
 from django.utils.safestring import SafeString
 
-from approvals.kinds import EvidenceKind
+from approvals.kinds import EvidenceKind, Scan
 from approvals.markdown import render_markdown
 from approvals.models import Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 
 WORDS_PER_MINUTE = 220
+
+
+@dataclass(frozen=True)
+class ItemFile:
+    """A file of an item, as its row or a snapshot has it."""
+
+    name: str
+    size: int
+    sha256: str
+    content_type: str = ""
+    scan: str = ""
+    id: int | None = None  # rounds from before files had rows know one file per version, and no id
+
+    @property
+    def extension(self) -> str:
+        """What stands in the file's square: PDF, XLSX."""
+        suffix = self.name.rpartition(".")[2] if "." in self.name else ""
+        return suffix.upper() if 0 < len(suffix) <= 4 and suffix.isalnum() else "FILE"
+
+    @property
+    def scan_words(self) -> str:
+        return Scan(self.scan).label.lower() if self.scan else ""
 
 
 @dataclass(frozen=True)
@@ -27,10 +49,8 @@ class Item:
     text: str
     url: str
     note: str
-    file_name: str
-    size: int | None
-    sha256: str
     author: str
+    files: tuple[ItemFile, ...] = ()
     saved_at: datetime | None = None
 
     @property
@@ -48,12 +68,6 @@ class Item:
         return f"{minutes} min to read" if minutes > 1 else ""
 
     @property
-    def extension(self) -> str:
-        """What stands in the file's square: PDF, XLSX."""
-        suffix = self.file_name.rpartition(".")[2] if "." in self.file_name else ""
-        return suffix.upper() if 0 < len(suffix) <= 4 and suffix.isalnum() else "FILE"
-
-    @property
     def icon(self) -> str:
         return {"text": "file-text", "link": "link", "file": "paperclip", "tick": "check"}.get(self.kind, "file-text")
 
@@ -62,18 +76,24 @@ class Item:
         """The kind in a few words: "Text, 640 words"."""
         if self.kind == EvidenceKind.TEXT:
             return f"Text, {self.words} {'word' if self.words == 1 else 'words'}"
-        return {"link": "Link", "file": "1 file", "tick": "Done"}.get(self.kind, self.kind)
+        return {"link": "Link", "file": self.files_tag, "tick": "Done"}.get(self.kind, self.kind)
+
+    @property
+    def files_tag(self) -> str:
+        """ "2 files"; empty without any."""
+        return "" if not self.files else "1 file" if len(self.files) == 1 else f"{len(self.files)} files"
 
     @property
     def content(self) -> tuple[str, ...]:
         """What makes two items the same."""
-        return (self.kind, self.text, self.url, self.note, self.file_name, self.sha256)
+        return (self.kind, self.text, self.url, self.note, *(part for f in self.files for part in (f.name, f.sha256)))
 
     @property
     def gist(self) -> str:
         """The content in one line."""
         body = {
-            EvidenceKind.TEXT: self.text, EvidenceKind.LINK: self.url, EvidenceKind.FILE: self.file_name,
+            EvidenceKind.TEXT: self.text, EvidenceKind.LINK: self.url,
+            EvidenceKind.FILE: ", ".join(f.name for f in self.files),
         }.get(EvidenceKind(self.kind), self.note)  # fmt: skip
         line = " ".join(body.replace("#", " ").split())
         return f"{line[:157]}…" if len(line) > 160 else line
@@ -90,10 +110,8 @@ def draft_item(evidence: Evidence, deliverable: Deliverable) -> Item:
         text=evidence.text,
         url=evidence.url,
         note=evidence.note,
-        file_name=evidence.file_name,
-        size=evidence.size,
-        sha256=evidence.sha256,
         author=str(evidence.author),
+        files=tuple(ItemFile(f.name, f.size, f.sha256, f.content_type, f.scan, f.pk) for f in evidence.files.all()),
         saved_at=evidence.saved_at,
     )
 
@@ -110,13 +128,22 @@ def frozen_items(frozen: Mapping[str, Any], names: Mapping[int, str]) -> list[It
             text=row["text"],
             url=row["url"],
             note=row["note"],
-            file_name=row["file_name"],
-            size=row["size"],
-            sha256=row["sha256"],
+            files=frozen_files(row),
             author=names.get(row["author"], ""),
         )
         for row in frozen["evidence"]
     ]
+
+
+def frozen_files(row: Mapping[str, Any]) -> tuple[ItemFile, ...]:
+    """The files of a snapshot's item. Before a version could have several, the item itself named its one file."""
+    if "files" in row:
+        return tuple(
+            ItemFile(f["name"], f["size"], f["sha256"], f["content_type"], f["scan"], f["id"]) for f in row["files"]
+        )
+    if not row.get("file_name"):
+        return ()
+    return (ItemFile(row["file_name"], row["size"], row["sha256"]),)
 
 
 def author_names(frozen: Mapping[str, Any], known: Iterable[User] = ()) -> dict[int, str]:

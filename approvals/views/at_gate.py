@@ -6,10 +6,11 @@ from typing import Any
 
 from django import forms
 from django.http import Http404, HttpResponse
+from django.shortcuts import get_object_or_404
 from django.utils.safestring import SafeString
 
 from approvals.forms.gates import DecisionForm, EvidenceForm, RecuseForm, SubmitForm, WithdrawForm
-from approvals.models import Evidence
+from approvals.models import Deliverable, Evidence
 from approvals.pages.gate import Card, GatePage, gate_page, joined
 from approvals.pages.items import Item
 from approvals.pages.signature import signature_card
@@ -43,6 +44,10 @@ def the_gate(user: User, product: str, version: str, key: str, *, with_history: 
     raise Http404("No such gate.")
 
 
+def the_deliverable(place: Place, key: str) -> Deliverable:
+    return get_object_or_404(Deliverable, gate=place.gate, key=key)
+
+
 def page_at(place: Place, user: User) -> GatePage:
     return gate_page(place.release, place.gate, place.gates, today(), user)
 
@@ -69,6 +74,13 @@ class Editing:
     form: EvidenceForm
     preview: SafeString | None = None
     conflict: Item | None = None
+
+    @property
+    def kept(self) -> list[int]:
+        """Ids of the files that go on: as typed, or all of them in a form that has just been opened."""
+        if self.form.is_bound:
+            return list(self.form.cleaned_data.get("keep", ()))
+        return [file.id for file in self.card.item.files if file.id is not None] if self.card.item else []
 
 
 @dataclass

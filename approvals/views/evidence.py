@@ -1,23 +1,17 @@
-"""Evidence: saved and removed card by card, and its files."""
-
-import hashlib
-import logging
+"""Evidence: saved, removed and brought back card by card."""
 
 from django.contrib import messages
 from django.contrib.auth.decorators import login_required
-from django.core.exceptions import PermissionDenied
-from django.core.files.uploadedfile import UploadedFile
-from django.http import FileResponse, Http404, HttpResponse, HttpResponseBase
+from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
-from django.views.decorators.http import require_GET, require_http_methods, require_POST
+from django.views.decorators.http import require_http_methods, require_POST
 
 from approvals.actions.evidence import remove_evidence, save_evidence
 from approvals.forms.gates import EvidenceForm
 from approvals.kinds import EvidenceKind
 from approvals.markdown import render_markdown
-from approvals.models import Deliverable, Evidence, Submission
+from approvals.models import Evidence
 from approvals.pages.gate import Card, GatePage, gate_url, sees_drafts
-from approvals.pages.items import submitted_versions
 from approvals.views.at_gate import (
     Editing,
     Place,
@@ -27,20 +21,15 @@ from approvals.views.at_gate import (
     page_at,
     show_gate,
     stored_version,
+    the_deliverable,
     the_gate,
 )
+from approvals.views.files import damaged_file, is_whole
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, is_fragment, refusal
 from gatekeeper.common.requests import whole_number
-from releases.permissions import is_administrator, product_permissions
-
-log = logging.getLogger(__name__)
-CHUNK = 1 << 20
-
-
-def the_deliverable(place: Place, key: str) -> Deliverable:
-    return get_object_or_404(Deliverable, gate=place.gate, key=key)
+from releases.permissions import product_permissions
 
 
 def _card_address(place: Place, key: str, *, is_open: bool = False) -> str:
@@ -194,76 +183,17 @@ def evidence_restore(
         error: DomainError = NotAllowed("no_contribute", f"You may not supply evidence for {place.release.product}.")
         return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
     earlier = get_object_or_404(Evidence.objects.exclude(kind=EvidenceKind.REMOVED), deliverable=thing, version=number)
-    if earlier.kind == EvidenceKind.FILE and not _is_whole(earlier):
-        return refusal(request, _damaged(earlier), back_url=_card_address(place, deliverable), back_words="To the gate")
+    files = list(earlier.files.all())
+    damaged = next((file for file in files if not is_whole(file)), None)
+    if damaged is not None:
+        problem = damaged_file(damaged)
+        return refusal(request, problem, back_url=_card_address(place, deliverable), back_words="To the gate")
     try:
         saved = save_evidence(
             deliverable_id=thing.pk, actor=request.user, kind=earlier.kind, text=earlier.text, url=earlier.url,
-            note=earlier.note, upload=_upload_of(earlier),
+            note=earlier.note, keep=[file.pk for file in files],
         )  # fmt: skip
     except DomainError as error:
         return refusal(request, error, back_url=_card_address(place, deliverable), back_words="To the gate")
     messages.success(request, f"{thing.name} is back, as version {saved.version}.")
     return redirect(_card_address(place, deliverable))
-
-
-def _upload_of(evidence: Evidence) -> UploadedFile | None:
-    """A stored file as if it came from the person again."""
-    if evidence.kind != EvidenceKind.FILE:
-        return None
-    return UploadedFile(evidence.file.open("rb"), evidence.file_name, evidence.content_type, evidence.size)
-
-
-# --- Files --------------------------------------------------------------------------------------------------------
-
-
-@login_required
-@require_GET
-def evidence_file(
-    request: SignedInRequest, product: str, version: str, gate: str, deliverable: str, number: int
-) -> HttpResponseBase:
-    """One version's file, never shown by the browser itself: always a download, and only of the recorded bytes.
-
-    What a round has shown is there for all who see the product; a draft for those who gather evidence.
-    """
-    place = the_gate(request.user, product, version, gate)
-    thing = the_deliverable(place, deliverable)
-    permissions = product_permissions(request.user, place.release.product)
-    if not sees_drafts(permissions, is_administrator(request.user)):
-        rounds = Submission.objects.filter(gate=place.gate).order_by("-number").iterator(chunk_size=10)
-        if not any(number in submitted_versions([submission], thing.key) for submission in rounds):
-            raise PermissionDenied("No round has shown this version.")
-    found = get_object_or_404(Evidence, deliverable=thing, version=number, kind=EvidenceKind.FILE)
-    if not _is_whole(found):
-        return refusal(request, _damaged(found), back_url=gate_url(place.gate, place.release), back_words="To the gate")
-    response = FileResponse(found.file.open("rb"), as_attachment=True, filename=found.file_name)
-    # What it is was said by whoever uploaded it: the browser is told nothing it could act upon.
-    response.headers["Content-Type"] = "application/octet-stream"
-    response.headers["X-Content-Type-Options"] = "nosniff"
-    response.headers["Content-Security-Policy"] = "sandbox; default-src 'none'"
-    response.headers["Cache-Control"] = "private, no-store"
-    return response
-
-
-def _damaged(evidence: Evidence) -> Conflict:
-    """What a person is told of a file whose bytes are not those that were hashed."""
-    log.error("Evidence file of %s (id %s) is missing or damaged", evidence, evidence.pk)
-    return Conflict(
-        "file_damaged",
-        f"{evidence.file_name} is not the file that was uploaded: its bytes do not have the recorded SHA-256. "
-        "Ask an administrator to bring it back from a backup.",
-    )
-
-
-def _is_whole(evidence: Evidence) -> bool:
-    """Whether the stored bytes are those that were hashed at upload (25 MB take some 30 ms)."""
-    try:
-        if evidence.file.size != evidence.size:
-            return False
-        digest = hashlib.sha256()
-        with evidence.file.open("rb") as stored:
-            while chunk := stored.read(CHUNK):
-                digest.update(chunk)
-    except OSError:
-        return False
-    return digest.hexdigest() == evidence.sha256

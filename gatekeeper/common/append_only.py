@@ -39,6 +39,8 @@ GUARDED = (
     AppendOnly("releases.Playbook"),
     AppendOnly("releases.DateMove", unless="OLD.kind = 'recorded'"),
     AppendOnly("approvals.Evidence", frozenset({"is_latest"})),
+    AppendOnly("approvals.Evidence_files"),
+    AppendOnly("approvals.EvidenceFile"),
     AppendOnly("approvals.Submission", frozenset({"state", "ended_at"})),
     AppendOnly("approvals.Decision"),
     AppendOnly("approvals.Revocation"),

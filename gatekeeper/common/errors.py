@@ -64,3 +64,9 @@ class NotAllowed(DomainError):
     """The person is known and may see the thing, but may not do this (403)."""
 
     status = 403
+
+
+class Unavailable(DomainError):
+    """Something that this needs does not answer or has no room: nothing was kept, and trying later may work (503)."""
+
+    status = 503

@@ -21,7 +21,7 @@ from approvals.actions.evidence import save_evidence
 from approvals.actions.people import create_person, deactivate_person
 from approvals.actions.rounds import submit_evidence, waive_gate
 from approvals.actions.seats import grant_seat
-from approvals.models import ApproverRole, Condition, Decision, Deliverable, Submission
+from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock, fixed_clock
@@ -176,7 +176,13 @@ def _supply(release: Release, owner: User) -> None:
             continue
         for words in (b"first", b"second"):
             upload = SimpleUploadedFile("brief.txt", words, "text/plain")
-            save_evidence(deliverable_id=thing.pk, actor=owner, kind="file", upload=upload)
+            save_evidence(deliverable_id=thing.pk, actor=owner, kind="file", uploads=[upload])
+
+
+def _file(product: str, version: str, deliverable: str, number: int) -> int:
+    """The id of the file that a version of a deliverable has."""
+    gate = Gate.objects.get(release__product__slug=product, release__version=version, key=GATE)
+    return Evidence.objects.get(deliverable__gate=gate, deliverable__key=deliverable, version=number).files.get().pk
 
 
 def _in_review(release: Release, owner: User) -> Submission:
@@ -257,9 +263,12 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
         names[name] = gate("W.work")
     for name in ("evidence-save", "evidence-remove"):
         names[name] = gate("W.work") | {"deliverable": brief}
-    for name in ("evidence-file", "evidence-restore"):
+    for name in ("evidence-first-file", "evidence-restore"):
         names[name] = gate("W.work") | {"deliverable": brief, "number": 1}
-    names["evidence-file/submitted"] = gate("W.review") | {"deliverable": brief, "number": 2}
+    names["evidence-file"] = names["evidence-first-file"] | {"file": _file(slug, "W.work", brief, 1)}
+    submitted = gate("W.review") | {"deliverable": brief, "number": 2}
+    names["evidence-first-file/submitted"] = submitted
+    names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
     for name in ("gate-withdraw", "gate-decide", "gate-recuse", "rounds"):
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}

@@ -8,7 +8,8 @@ from django.core.files.uploadedfile import SimpleUploadedFile
 from django.db import IntegrityError, transaction
 from pytest_django import Settings
 
-from approvals.actions.evidence import check_link, clean_file_name, remove_evidence, save_evidence
+from approvals.actions.evidence import check_link, remove_evidence, save_evidence
+from approvals.actions.files import clean_file_name
 from approvals.actions.rounds import submit_evidence, withdraw_submission
 from approvals.kinds import EvidenceKind
 from approvals.models import Deliverable, Evidence
@@ -86,11 +87,12 @@ def test_a_tick_needs_a_note(cast: Cast, brief: Deliverable) -> None:
 
 def test_a_file_is_stored_under_a_random_name_with_its_hash(cast: Cast, brief: Deliverable, settings: Settings) -> None:
     data = b"%PDF-1.7 the market" * 1000
-    item = save(cast, brief, kind="file", upload=SimpleUploadedFile("Market brief.pdf", data, "application/pdf"))
-    assert (item.file_name, item.content_type, item.size) == ("Market brief.pdf", "application/pdf", len(data))
-    assert item.sha256 == hashlib.sha256(data).hexdigest()
-    assert "Market" not in item.file.name
-    assert item.file.read() == data
+    item = save(cast, brief, kind="file", uploads=[SimpleUploadedFile("Market brief.pdf", data, "text/html")])
+    (file,) = item.files.all()
+    assert (file.name, file.content_type, file.size) == ("Market brief.pdf", "application/pdf", len(data))
+    assert (file.sha256, file.scan) == (hashlib.sha256(data).hexdigest(), "not_scanned")
+    assert "Market" not in file.file.name
+    assert file.file.read() == data
     assert len(stored_files(settings)) == 1
 
 
@@ -180,19 +182,19 @@ def test_an_empty_or_too_large_file_is_refused_and_nothing_is_left_on_the_disk(
     with refused("required"):
         save(cast, brief, kind="file")
     with refused("empty_file"):
-        save(cast, brief, kind="file", upload=SimpleUploadedFile("a.txt", b""))
+        save(cast, brief, kind="file", uploads=[SimpleUploadedFile("a.txt", b"")])
     with refused("too_large"):
-        save(cast, brief, kind="file", upload=SimpleUploadedFile("a.txt", b"x" * 1001))
-    assert save(cast, brief, kind="file", upload=SimpleUploadedFile("a.txt", b"x" * 1000)).size == 1000
+        save(cast, brief, kind="file", uploads=[SimpleUploadedFile("a.txt", b"x" * 1001)])
+    assert save(cast, brief, kind="file", uploads=[SimpleUploadedFile("a.txt", b"x" * 1000)]).files.get().size == 1000
     assert len(stored_files(settings)) == 1
 
 
 def test_a_refused_upload_leaves_no_file_behind(cast: Cast, brief: Deliverable, settings: Settings) -> None:
     with not_allowed("no_contribute"):
-        save(cast, brief, kind="file", actor=cast.outsider, upload=SimpleUploadedFile("a.txt", b"x"))
+        save(cast, brief, kind="file", actor=cast.outsider, uploads=[SimpleUploadedFile("a.txt", b"x")])
     save(cast, brief)
     with conflict("evidence_changed"):
-        save(cast, brief, kind="file", expected_version=0, upload=SimpleUploadedFile("a.txt", b"x"))
+        save(cast, brief, kind="file", expected_version=0, uploads=[SimpleUploadedFile("a.txt", b"x")])
     assert stored_files(settings) == []
 
 

@@ -30,6 +30,7 @@ MALFORMED = {
     "EMAIL_URL": "mail.example.com",
     "TIME_ZONE": "Mars/Olympus",
     "UPLOAD_LIMIT_MB": "0",
+    "EVIDENCE_QUOTA_MB": "lots",
     "PORT": "80000",
     "WEB_WORKERS": "-1",
     "WEB_THREADS": "four",

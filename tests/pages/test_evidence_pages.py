@@ -168,10 +168,11 @@ def test_removed_evidence_comes_back_as_the_next_version(cast: Cast) -> None:
     back = client.post(undo, follow=True)
     assert "Market opportunity brief is back, as version 3." in text_of(back)
     evidence = Evidence.objects.get(is_latest=True)
-    assert (evidence.file_name, evidence.note, evidence.sha256) == (
-        "Teardown é.pdf", "Final.", hashlib.sha256(PDF).hexdigest()
-    )  # fmt: skip
-    assert evidence.file.read() == PDF
+    file = evidence.files.get()
+    assert (file.name, evidence.note, file.sha256) == ("Teardown é.pdf", "Final.", hashlib.sha256(PDF).hexdigest())
+    assert file.file.read() == PDF
+    # brought back, not copied
+    assert list(file.versions.values_list("version", flat=True).order_by("version")) == [1, 3]
 
 
 def test_removing_what_somebody_has_changed_is_a_conflict(cast: Cast) -> None:
@@ -191,7 +192,7 @@ def uploaded(cast: Cast, name: str = "teardown.pdf", content: bytes = PDF) -> Ev
     gate = market_of(release_of_today(cast))
     return save_evidence(
         deliverable_id=thing(gate).pk, actor=cast.pm, kind="file",
-        upload=SimpleUploadedFile(name, content, "text/html"), clock=at(days_ago(9)),
+        uploads=[SimpleUploadedFile(name, content, "text/html")], clock=at(days_ago(9)),
     )  # fmt: skip
 
 
@@ -220,7 +221,7 @@ def test_file_names_are_written_as_the_standard_says(cast: Cast, name: str, head
     Evidence.objects.all()
     save_evidence(
         deliverable_id=evidence.deliverable_id, actor=cast.pm, kind="file",
-        upload=_named(name), clock=at(days_ago(8)),
+        uploads=[_named(name)], clock=at(days_ago(8)),
     )  # fmt: skip
     response = client_of(cast.pm).get(address(evidence.deliverable.gate, "evidence/brief/2/"))
     assert response.headers["Content-Disposition"] == header
@@ -249,7 +250,7 @@ def test_a_submitted_file_is_for_all_who_see_the_product_for_ever(cast: Cast) ->
     submit(cast, gate, on=days_ago(8))
     decline(cast, gate, "sales", on=days_ago(7))
     save_evidence(
-        deliverable_id=thing(gate).pk, actor=cast.pm, kind="file", upload=SimpleUploadedFile("new.pdf", b"new"),
+        deliverable_id=thing(gate).pk, actor=cast.pm, kind="file", uploads=[SimpleUploadedFile("new.pdf", b"new")],
         clock=at(days_ago(6)),
     )  # fmt: skip
     for person in (cast.approver, cast.outsider, cast.executive):
@@ -266,7 +267,7 @@ def test_a_submitted_file_is_for_all_who_see_the_product_for_ever(cast: Cast) ->
 @pytest.mark.parametrize("damage", ["other bytes", "shorter", "gone"])
 def test_bytes_that_are_not_the_recorded_ones_are_not_handed_out(cast: Cast, damage: str) -> None:
     evidence = uploaded(cast)
-    path = Path(settings.MEDIA_ROOT) / evidence.file.name
+    path = Path(settings.MEDIA_ROOT) / evidence.files.get().file.name
     path.chmod(0o600)
     if damage == "gone":
         path.unlink()

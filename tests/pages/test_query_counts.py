@@ -105,7 +105,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
 NO_ROWS = {
     "healthz", "readyz", "sign-in", "sign-in-again", "password-reset", "password-reset-sent", "password-set",
     "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted", "release-activate",
-    "release-resume", "release-ship", "release-correct-date",
+    "release-resume", "release-ship", "release-correct-date", "evidence-first-file", "evidence-first-file/submitted",
 }  # fmt: skip
 
 

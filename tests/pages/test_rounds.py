@@ -9,7 +9,7 @@ from approvals.actions.evidence import remove_evidence, save_evidence
 from approvals.actions.rounds import submit_evidence, withdraw_submission
 from approvals.models import Submission
 from approvals.pages.changes import Hunk, compare, compare_texts
-from approvals.pages.items import Item
+from approvals.pages.items import Item, ItemFile
 from gatekeeper.common.append_only import lift_guards
 from tests.cast import Cast, approve, at, decline, fill, make_person, nothing_changes, submit, waive
 from tests.pages.stories import address, client_of, days_ago, market_of, release_of_today, text_of, thing
@@ -20,7 +20,7 @@ pytestmark = pytest.mark.django_db
 def item(key: str, text: str = "", **more: object) -> Item:
     values: dict[str, object] = {
         "key": key, "name": key.title(), "is_required": True, "version": 1, "kind": "text", "text": text, "url": "",
-        "note": "", "file_name": "", "size": None, "sha256": "", "author": "",
+        "note": "", "author": "",
     }  # fmt: skip
     return Item(**(values | more))  # type: ignore[arg-type]
 
@@ -65,20 +65,24 @@ def test_deliverables_are_added_changed_removed_or_the_same() -> None:
         item("a", "One"),
         item("b", "Two"),
         item("c", "Three"),
-        item("f", kind="file", file_name="x.pdf", sha256="1"),
+        item("f", kind="file", files=(ItemFile("x.pdf", 1000, "1" * 64), ItemFile("y.pdf", 5, "3" * 64))),
     ]
     new = [
         item("a", "One"),
         item("b", "Four"),
         item("d", "Five"),
-        item("f", kind="file", file_name="x.pdf", sha256="2"),
+        item("f", kind="file", files=(ItemFile("x.pdf", 2000, "2" * 64), ItemFile("z.pdf", 5, "3" * 64))),
     ]
     found = compare(old, new)
     assert [(c.item.key, c.kind) for c in found.changes] == [
         ("b", "changed"), ("d", "added"), ("f", "changed"), ("c", "removed")
     ]  # fmt: skip
     assert [i.key for i in found.same] == ["a"]
-    assert shown(found.by_key["f"].hunks[0]) == "[+x.pdf has new content+]"
+    assert [shown(hunk) for hunk in found.by_key["f"].hunks] == [
+        "x.pdf: [-1 KB, SHA-256 111111111111-] [+2 KB, SHA-256 222222222222+]",
+        "[+z.pdf (5 B, SHA-256 333333333333)+]",
+        "[-y.pdf (5 B, SHA-256 333333333333)-]",
+    ]
 
 
 def test_markdown_is_compared_as_it_reads() -> None:
