@@ -13,6 +13,7 @@ from django.db.models import F, Q
 
 from approvals.kinds import EvidenceKind, WaiverKind
 from approvals.models import (
+    Check,
     Condition,
     Decision,
     Delegation,
@@ -163,6 +164,11 @@ class GateFacts:
             found.setdefault(deliverable_id, set()).add(author)
         return found
 
+    @cached_property
+    def checks(self) -> list[Check]:
+        """What engineering tools report for the gate, in order."""
+        return list(Check.objects.filter(gate=self.gate).select_related("reported_by").order_by("position", "name"))
+
     # --- What stands beside -----------------------------------------------------------------------------------
 
     @cached_property
@@ -193,6 +199,24 @@ class GateFacts:
             waiver
             for waiver in self._waivers
             if waiver.kind != WaiverKind.GATE and waiver.expired_at is None and waiver.expires_on >= self.today
+        ]
+
+    def excused(self, kind: str) -> dict[str, Waiver]:
+        """By key or name: the deliverables or checks that are excused today."""
+        return {waiver.subject: waiver for waiver in self.exceptions if waiver.kind == kind}
+
+    @property
+    def excusable(self) -> list[tuple[str, str, str]]:
+        """What stands in the way and could be excused: (kind, subject, name)."""
+        things, checks = self.excused(WaiverKind.DELIVERABLE), self.excused(WaiverKind.CHECK)
+        return [
+            (WaiverKind.DELIVERABLE.value, thing.key, thing.name)
+            for thing in self.deliverables
+            if thing.is_required and thing.pk not in self.evidence and thing.key not in things
+        ] + [
+            (WaiverKind.CHECK.value, c.name, c.name)
+            for c in self.checks
+            if c.stands_in_the_way and c.name not in checks
         ]
 
     # --- Questions --------------------------------------------------------------------------------------------

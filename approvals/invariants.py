@@ -12,7 +12,7 @@ from approvals.actions.rounds import digest_of
 from approvals.facts import needs_of
 from approvals.furnishing import is_quorum_unreachable
 from approvals.kinds import EvidenceKind, RoundState, Verdict
-from approvals.models import Condition, Deliverable, Evidence, EvidenceFile, Submission, Waiver
+from approvals.models import Condition, Decision, Deliverable, Evidence, EvidenceFile, Submission, Waiver
 from gatekeeper.common.invariants import Difference
 from releases.kinds import GateState, ReleaseState
 from releases.locking import lock_release
@@ -88,7 +88,8 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
         yield Difference("roles", name, "was submitted without roles")
     barred = {submission.submitted_by_id, *(p.pk for p in submission.contributors.all())}
     votes: list[rules.Vote] = []
-    for decision in submission.decisions.all():
+    decisions = list(submission.decisions.all())
+    for decision in decisions:
         who = f"{name}: {decision.printed_name}"
         if decision.digest != submission.digest:
             yield Difference("decision", who, "decided over other content")
@@ -98,10 +99,11 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
             yield Difference("decision", who, f"decided as {decision.role.key}, which the round does not ask for")
         if submission.ended_at is not None and decision.decided_at > submission.ended_at:
             yield Difference("decision", who, "decided after the round had ended")
+        before = [_vote(d) for d in decisions if d is not decision and _stood_at(d, decision)]
+        if rules.is_waiting_its_turn(needs, before, decision.role.key):
+            yield Difference("decision", who, f"decided as {decision.role.key} before it was the role's turn")
         if not hasattr(decision, "revocation"):
-            votes.append(
-                rules.Vote(decision.on_behalf_of_id or decision.decided_by_id, decision.role.key, decision.verdict)
-            )
+            votes.append(_vote(decision))
     people = [vote.person for vote in votes]
     if len(people) != len(set(people)):
         yield Difference("decision", name, "somebody has two standing decisions")
@@ -112,6 +114,17 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
         yield Difference("outcome", name, f"is {submission.state}, its decisions give {result}")
     if sum(vote.verdict == Verdict.DECLINE for vote in votes) > 1:
         yield Difference("outcome", name, "was declined twice")
+
+
+def _vote(decision: Decision) -> rules.Vote:
+    return rules.Vote(decision.on_behalf_of_id or decision.decided_by_id, decision.role.key, decision.verdict)
+
+
+def _stood_at(decision: Decision, later: Decision) -> bool:
+    """Whether a decision stood when another one was made; of the same moment, the lower number was first."""
+    if (decision.decided_at, decision.pk) > (later.decided_at, later.pk):
+        return False
+    return not hasattr(decision, "revocation") or decision.revocation.revoked_at >= later.decided_at
 
 
 def check_evidence() -> Iterator[Difference]:

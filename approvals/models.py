@@ -230,6 +230,11 @@ class Check(models.Model):
     def __str__(self) -> str:
         return self.name
 
+    @property
+    def stands_in_the_way(self) -> bool:
+        """Whether it keeps the gate from being submitted, unless it is excused."""
+        return self.is_blocking and self.status != CheckStatus.SUCCESS
+
 
 class Submission(models.Model):
     """One round: the evidence of a gate frozen and put to the approvers."""
@@ -374,6 +379,11 @@ class Waiver(models.Model):
         constraints = (
             models.UniqueConstraint(fields=["gate"], condition=Q(kind="gate"), name="one_waiver_per_gate"),
             models.CheckConstraint(condition=Q(kind="gate", subject="") | ~Q(kind="gate"), name="gate_waiver_is_whole"),
+            models.UniqueConstraint(
+                fields=["gate", "kind", "subject"],
+                condition=Q(expired_at__isnull=True) & ~Q(kind="gate"),
+                name="one_exception_per_subject",
+            ),
         )
 
     def __str__(self) -> str:

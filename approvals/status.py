@@ -6,7 +6,8 @@ from datetime import date, datetime
 
 from approvals import rules
 from approvals.facts import GateFacts, load_facts
-from approvals.kinds import BlockerCode, Verdict
+from approvals.feasibility import gate_shortages
+from approvals.kinds import BlockerCode, CheckStatus, Verdict, WaiverKind
 from approvals.models import Decision
 from approvals.permissions import Holder
 from gatekeeper.accounts.models import User
@@ -22,7 +23,7 @@ WAIVABLE = (GateState.OPEN, GateState.IN_REVIEW, GateState.DECLINED)
 
 @dataclass(frozen=True)
 class Turn:
-    """Whose turn it is: `pm`, `role` (the keys in `roles`), or `none`; since when; and the same in words."""
+    """Whose turn it is: `pm`, `role` (the keys in `roles`), `tool`, or `none`; since when; and the same in words."""
 
     who: str
     roles: tuple[str, ...]
@@ -80,7 +81,7 @@ def status_of(facts: GateFacts, user: User | None = None) -> GateStatus:
     return GateStatus(
         blockers=tuple(blockers(facts, to_submit)),
         submission_blockers=tuple(to_submit),
-        turn=turn(facts),
+        turn=turn(facts, to_submit),
         roles=tuple(role_statuses(facts, prospective)),
         allowed_actions=tuple(allowed_actions(facts, user, permissions, to_submit)) if user is not None else (),
         facts=facts,
@@ -102,12 +103,13 @@ def submission_blockers(facts: GateFacts, submitter: int | None = None) -> list[
     if gate.state not in SUBMITTABLE:
         words = GateState(gate.state).label.lower()
         found.append(Blocker(BlockerCode.NOT_OPEN, gate.key, f"{gate.name} is {words}."))
-    excused = {w.subject for w in facts.exceptions if w.kind == "deliverable"}
+    excused = facts.excused(WaiverKind.DELIVERABLE)
     found.extend(
         Blocker(BlockerCode.DELIVERABLE_MISSING, thing.key, f"{thing.name} is required and empty.")
         for thing in facts.deliverables
         if thing.is_required and thing.pk not in facts.evidence and thing.key not in excused
     )
+    found.extend(_check_blockers(facts))
     found.extend(
         Blocker(
             BlockerCode.CONDITION_OVERDUE,
@@ -121,23 +123,29 @@ def submission_blockers(facts: GateFacts, submitter: int | None = None) -> list[
     return found
 
 
-def _quorum_blockers(facts: GateFacts, submitter: int | None = None) -> list[Blocker]:
-    needs = facts.needs if facts.is_in_review else facts.needs_at_submission(submitter)
-    candidates = facts.candidates(submitter=submitter)
-    names = {need.key: need for need in needs}
+def _check_blockers(facts: GateFacts) -> list[Blocker]:
+    """Blocking checks that do not pass and are not excused."""
+    excused = facts.excused(WaiverKind.CHECK)
+    words = {
+        CheckStatus.NOT_REPORTED: (BlockerCode.CHECK_MISSING, "has not been reported"),
+        CheckStatus.PENDING: (BlockerCode.CHECK_MISSING, "is still running"),
+        CheckStatus.FAILURE: (BlockerCode.CHECK_FAILING, "has failed"),
+        CheckStatus.ERROR: (BlockerCode.CHECK_FAILING, "ended with an error"),
+    }
     found = []
-    for key in rules.unreachable_roles(needs, facts.votes, candidates):
-        need, have = names[key], len(candidates.get(key, ()))
-        left = "nobody can decide" if not have else f"only {have} can decide"
-        found.append(
-            Blocker(
-                BlockerCode.QUORUM_UNREACHABLE,
-                key,
-                f"{need.name} cannot reach its quorum of {need.quorum}: {left} "
-                "(the submitter, contributors and people who decide in another role do not count).",
-            )
-        )
+    for check in facts.checks:
+        if check.stands_in_the_way and check.name not in excused:
+            code, said = words[CheckStatus(check.status)]
+            more = f": {check.summary}" if check.summary else ""
+            found.append(Blocker(code, check.name, f"The blocking check {check.name} {said}{more or '.'}"))
     return found
+
+
+def _quorum_blockers(facts: GateFacts, submitter: int | None = None) -> list[Blocker]:
+    return [
+        Blocker(BlockerCode.QUORUM_UNREACHABLE, short.role, short.words)
+        for short in gate_shortages(facts, submitter, only_certain=True)
+    ]
 
 
 def blockers(facts: GateFacts, to_submit: Sequence[Blocker]) -> list[Blocker]:
@@ -181,8 +189,12 @@ def _declined_words(facts: GateFacts) -> str:
     return f"{decline.role.name} declined: {decline.comment}"
 
 
-def turn(facts: GateFacts) -> Turn:
-    """Whose turn it is. On hold, cancelled or before its time it is nobody's."""
+def turn(facts: GateFacts, to_submit: Sequence[Blocker] = ()) -> Turn:
+    """Whose turn it is. On hold, cancelled or before its time it is nobody's.
+
+    Args:
+        to_submit: what keeps the gate from being submitted; when that is checks alone, it is the tools' turn.
+    """
     gate = facts.gate
     if not facts.release.is_running or not gate.is_undecided:
         return Turn("none", (), None, "Nobody")
@@ -190,6 +202,8 @@ def turn(facts: GateFacts) -> Turn:
         needs = facts.needs
         up = rules.roles_up(needs, facts.votes)
         return Turn("role", up, gate.turn_since, _list([need.name for need in needs if need.key in up]))
+    if to_submit and {b.code for b in to_submit} <= {BlockerCode.CHECK_MISSING, BlockerCode.CHECK_FAILING}:
+        return Turn("tool", (), gate.turn_since, "Engineering tool")
     return Turn("pm", (), gate.turn_since, "Product manager")
 
 
@@ -325,6 +339,8 @@ def allowed_actions(
         found.extend(f"revoke:{d.pk}" for d in facts.standing if d.decided_by_id == user.pk)
     if gate.state in WAIVABLE and waive_refusal(facts, user, permissions) is None:
         found.append("waive")
+    if gate.state in EDITABLE and waive_refusal(facts, user, permissions) is None and facts.excusable:
+        found.append("except")
     return found
 
 

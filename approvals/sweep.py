@@ -1,9 +1,11 @@
-"""What the schedule does: misses and slips, then waivers that expire, then absences that begin or are over."""
+"""What the schedule does: misses and slips, then what expires or is overdue, then absences that begin or are over."""
 
 from dataclasses import dataclass
 from datetime import date
 
+from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.delegations import refresh_absences
+from approvals.actions.exceptions import expire_exceptions
 from approvals.actions.rounds import expire_waivers
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
@@ -18,6 +20,8 @@ class Swept:
     misses: int
     expired_waivers: int
     absences: int = 0
+    expired_exceptions: int = 0
+    overdue_conditions: int = 0
 
 
 def sweep(*, as_of: date | None = None, clock: Clock = database_clock) -> Swept:
@@ -34,4 +38,6 @@ def sweep(*, as_of: date | None = None, clock: Clock = database_clock) -> Swept:
         misses=record_all_misses(day, clock=clock),
         expired_waivers=expire_waivers(day, clock=clock),
         absences=refresh_absences(day, clock=clock),
+        expired_exceptions=expire_exceptions(day, clock=clock),
+        overdue_conditions=mark_overdue_conditions(day, clock=clock),
     )

@@ -104,6 +104,7 @@ class Product(models.Model):
         permissions = (
             ("manage_product", "Manage releases, dates and evidence"),
             ("contribute", "Supply evidence"),
+            ("report_checks", "Report checks as an engineering tool"),
             ("waive_gate", "Waive gates"),
             ("rebaseline", "Set a new baseline"),
         )

@@ -14,7 +14,7 @@ from django.db.models import Model, Q, QuerySet
 from gatekeeper.accounts.models import User
 from gatekeeper.common.errors import NotAllowed
 
-PRODUCT_PERMISSIONS = ("view_product", "manage_product", "contribute", "waive_gate", "rebaseline")
+PRODUCT_PERMISSIONS = ("view_product", "manage_product", "contribute", "report_checks", "waive_gate", "rebaseline")
 GLOBAL_PERMISSIONS = ("releases.view_portfolio", "releases.administer", "releases.add_product")
 
 

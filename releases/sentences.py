@@ -243,6 +243,19 @@ def _thing(f: Facts) -> str:
     return f.get("name") or f.get("deliverable").replace("-", " ")
 
 
+CHECKS: Mapping[str, tuple[str, str]] = {
+    "pending": ("is running", "refresh-cw"),
+    "success": ("passed", "circle-check"),
+    "failure": ("failed", "circle-x"),
+    "error": ("ended with an error", "circle-x"),
+}
+
+
+def _check(f: Facts) -> Sentence:
+    verb, icon = CHECKS.get(f.get("status"), ("was reported", "activity"))
+    return Sentence(("reported for ", f.gate, ": ", B(f.get("check")), f" {verb}"), f.get("summary"), icon)
+
+
 def _seats(f: Facts) -> Sentence:
     count = len(f.data.get("seats") or ())
     return Sentence((f"made {count} {'seat' if count == 1 else 'seats'} for the gates",), icon="users")
@@ -328,6 +341,21 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.CONDITION_CLOSED: lambda f: Sentence(
         ("closed a condition of ", B(f.gate)), f.get("note"), "circle-check"
     ),
+    EventKind.CONDITION_OVERDUE: lambda f: Sentence(
+        ("A condition of ", B(f.gate), " was due on ", f.day("due_on"), " and is still open"),
+        f.get("text"),
+        "triangle-alert",
+    ),
+    EventKind.CHECK_REPORTED: _check,
+    EventKind.EXCEPTION_GRANTED: lambda f: Sentence(
+        ("excused ", B(f.get("name") or f.get("subject")), " at ", f.gate, " until ", B(f.day("expires_on"))),
+        f.get("reason"),
+        "minus",
+    ),
+    EventKind.EXCEPTION_EXPIRED: lambda f: Sentence(
+        ("The exception for ", B(f.get("name") or f.get("subject")), " at ", f.gate, " has expired"),
+        icon="triangle-alert",
+    ),
     EventKind.SEAT_CREATED: _seats,
     EventKind.WATCH_STARTED: lambda _f: Sentence(("began to watch",), icon="eye"),
     EventKind.WATCH_ENDED: lambda _f: Sentence(("stopped watching",), icon="eye-off"),
@@ -338,7 +366,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
 # Told by another event of the same moment, so feeds leave them out; the full activity page has them all.
 TOLD_ELSEWHERE = (EventKind.GATE_DUE_CHANGED, EventKind.RELEASE_SLIPPED, EventKind.GATE_DECLINED)
 # A release's short feed leaves out the many steps of preparing evidence too.
-LEFT_OUT = (*TOLD_ELSEWHERE, EventKind.EVIDENCE_SAVED, EventKind.EVIDENCE_REMOVED)
+LEFT_OUT = (*TOLD_ELSEWHERE, EventKind.EVIDENCE_SAVED, EventKind.EVIDENCE_REMOVED, EventKind.CHECK_REPORTED)
 
 
 def sentence(event: Event, gate_names: Mapping[str, str]) -> Sentence:

@@ -42,7 +42,7 @@ def facts_of(locked: LockedRelease, gate: Gate) -> GateFacts:
 
 
 def snapshot(facts: GateFacts, number: int, summary: str, submitter: User) -> dict[str, Any]:
-    """What a round freezes: evidence with hashes, roles and quorums, contributors. Plain data for canonical JSON."""
+    """What a round freezes: evidence with hashes, checks, exceptions, roles and quorums, contributors. Plain data."""
     names = {thing.pk: thing for thing in facts.deliverables}
     return {
         "product": facts.release.product.slug,
@@ -81,6 +81,30 @@ def snapshot(facts: GateFacts, number: int, summary: str, submitter: User) -> di
         "roles": [
             {"id": row.role_id, "key": row.role.key, "name": row.role.name, "quorum": need.quorum, "order": need.order}
             for row, need in zip(facts.roles, facts.needs_at_submission(submitter.pk), strict=True)
+        ],
+        "checks": [
+            {
+                "name": check.name,
+                "blocking": check.is_blocking,
+                "status": check.status,
+                "summary": check.summary,
+                "details_url": check.details_url,
+                "run_number": check.run_number,
+                "reported_by": check.reported_by_id,
+                "reported_at": check.reported_at,
+            }
+            for check in facts.checks
+        ],
+        "exceptions": [
+            {
+                "kind": waiver.kind,
+                "subject": waiver.subject,
+                "by": waiver.waived_by_id,
+                "name": waiver.printed_name,
+                "reason": waiver.reason,
+                "expires_on": waiver.expires_on,
+            }
+            for waiver in sorted(facts.exceptions, key=lambda w: (w.kind, w.subject))
         ],
         "contributors": sorted(facts.contributors_now()),
     }

@@ -11,6 +11,7 @@ from releases.models import SLUG, Product, ProductLine
 PERMISSION_WORDS = {
     "manage_product": ("Manage", "Releases, dates, evidence, submitting and withdrawing"),
     "contribute": ("Contribute", "Supplies evidence; loses the vote on that round"),
+    "report_checks": ("Report checks", "For the account of an engineering tool; not for people who prepare evidence"),
     "view_product": ("See", "Needed only while the product is restricted"),
     "waive_gate": ("Waive gates", "Lets a gate through without approval, with a reason and an expiry date"),
     "rebaseline": ("Set a new baseline", "Changes the dates that slips are counted from"),

@@ -29,7 +29,7 @@ def standing_of(release: Release, gate: Gate, gates: list[Gate], today: date) ->
     to_submit = [] if is_in_review else submission_blockers(facts)
     return Standing(
         gate=gate,
-        turn=turn(facts),
+        turn=turn(facts, to_submit),
         blockers=tuple(blockers(facts, to_submit)),
         roles=tuple(role_statuses(facts)) if is_in_review else (),
     )
@@ -64,6 +64,8 @@ def waiting_on(release: Release, status: Standing) -> list[Waiting]:
         found.append(
             Waiting("dec" if gate.state == GateState.DECLINED else "prep", owner, f"Product manager, {what}", url)
         )
+    if status.turn.who == "tool":
+        found.append(Waiting("rev", "Engineering tools", "The evidence is there; blocking checks have to pass", url))
     for role in status.roles:
         if role.key not in status.turn.roles:
             continue
@@ -81,5 +83,7 @@ def waiting_on(release: Release, status: Standing) -> list[Waiting]:
         if blocker.code in skipped:
             continue
         place = f"{url}#d-{blocker.subject}" if blocker.code == BlockerCode.DELIVERABLE_MISSING else url
+        if blocker.code in (BlockerCode.CHECK_MISSING, BlockerCode.CHECK_FAILING):
+            place = f"{url}#checks"
         found.append(Waiting(marks.get(blocker.code, "none"), blocker.message, "", place))
     return found

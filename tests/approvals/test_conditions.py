@@ -7,10 +7,11 @@ import pytest
 from approvals.actions.decisions import NewCondition, close_condition, revoke_decision
 from approvals.actions.people import deactivate_person
 from approvals.models import Condition, Decision
+from approvals.sweep import sweep
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import add_months
 from releases.actions.products import change_product
-from releases.actions.releases import cancel_release, hold_release
+from releases.actions.releases import cancel_release, hold_release, resume_release
 from releases.kinds import EventKind, GateState
 from releases.models import Gate, Release
 from releases.rules import cells
@@ -29,6 +30,7 @@ from tests.cast import (
     last_event,
     moment,
     not_allowed,
+    nothing_changes,
     refused,
     submit,
 )
@@ -194,3 +196,24 @@ def test_cancelling_closes_the_conditions_of_the_open_round(cast: Cast, release:
     cancel_release(release_id=release.pk, actor=cast.pm, reason="No case", clock=at(4))
     assert Condition.objects.get().closed_at == moment(4)
     assert gate_of(release, MARKET).open_conditions == 0
+
+
+def test_the_sweep_tells_once_that_a_condition_is_overdue(cast: Cast, release: Release, condition: Condition) -> None:
+    with nothing_changes():
+        assert sweep(clock=at(20)).overdue_conditions == 0
+    assert sweep(clock=at(21)).overdue_conditions == 1
+    condition.refresh_from_db()
+    assert condition.overdue_at == moment(21)
+    assert last_event(release, EventKind.CONDITION_OVERDUE).payload == {
+        "condition": condition.pk, "text": "Price list", "owner": cast.contributor.pk, "due_on": str(day(20)),
+    }  # fmt: skip
+    with nothing_changes():
+        assert sweep(clock=at(22)).overdue_conditions == 0
+
+
+def test_on_hold_nobody_is_told_that_a_condition_is_overdue(cast: Cast, release: Release, condition: Condition) -> None:
+    hold_release(release_id=release.pk, actor=cast.pm, reason="A strike at the plant.", resume_by=day(25), clock=at(15))
+    with nothing_changes():
+        assert sweep(clock=at(22)).overdue_conditions == 0
+    resume_release(release_id=release.pk, actor=cast.pm, clock=at(25))
+    assert sweep(clock=at(26)).overdue_conditions == 1

@@ -8,6 +8,7 @@ from django.test.utils import CaptureQueriesContext
 
 from approvals.actions.decisions import NewCondition, record_decision, recuse, revoke_decision
 from approvals.actions.evidence import save_evidence
+from approvals.actions.exceptions import grant_exception
 from approvals.actions.rounds import submit_evidence, waive_gate, withdraw_submission
 from approvals.actions.seats import grant_seat, revoke_seat
 from approvals.inbox import waiting_for
@@ -83,7 +84,7 @@ def test_a_round_out_of_reach_says_so(cast: Cast, release: Release, gate: Gate) 
         ("role_approval_missing", "sales"),
         ("quorum_unreachable", "sales"),
     ]
-    assert "nobody can decide" in found.blockers[-1].message
+    assert "1 of 1 seats stepped aside" in found.blockers[-1].message
     assert [role.key for role in found.roles if role.is_unreachable] == ["sales"]
 
 
@@ -309,6 +310,15 @@ def deeds(cast: Cast, gate: Gate, person: User) -> dict[str, Callable[[], object
         "submit": lambda: submit_evidence(gate_id=gate.pk, actor=person, clock=clock),
         "withdraw": lambda: withdraw_submission(gate_id=gate.pk, actor=person, clock=clock),
         "waive": lambda: waive_gate(gate_id=gate.pk, actor=person, reason="x" * 20, expires_on=day(99), clock=clock),
+        "except": lambda: grant_exception(
+            gate_id=gate.pk,
+            kind="deliverable",
+            subject=thing.key,
+            actor=person,
+            reason="x" * 20,
+            expires_on=day(99),
+            clock=clock,
+        ),
         "recuse": lambda: recuse(
             gate_id=gate.pk, round_number=number, actor=person, comment="My own plan.", clock=clock
         ),

@@ -279,7 +279,7 @@ def test_a_quorum_of_two_needs_two_people(cast: Cast) -> None:
     fill(cast, gate)
     with refused("blocked") as found:
         send(cast, gate)
-    assert "only 1 can decide" in found.value.message
+    assert "only one person holds this role" in found.value.message
     second = make_person("emil", "Emil Engineer")
     grant_seat(role_id=cast.seat(MARKET, "engineering").pk, holder=second, actor=cast.administrator, clock=at(1))
     send(cast, gate)

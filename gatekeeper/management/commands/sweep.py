@@ -25,4 +25,7 @@ class Command(BaseCommand):
             swept = sweep(as_of=options["as_of"])
         except DomainError as error:
             raise CommandError(error.message) from error
-        self.stdout.write(f"{swept.misses} missed, {swept.expired_waivers} waivers expired")
+        self.stdout.write(
+            f"{swept.misses} missed, {swept.expired_waivers} waivers and {swept.expired_exceptions} exceptions "
+            f"expired, {swept.overdue_conditions} conditions overdue"
+        )
