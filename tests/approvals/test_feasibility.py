@@ -48,7 +48,7 @@ SUPPORT = RoleNeed("support", "Support", 2)
         ([SUPPORT], [], {"support": [1, 2, 3, 4]}, {1: SUBMITTER, 2: WRITER, 3: WRITER}, {}, {},
          ["Support cannot reach its quorum of 2: 1 of 4 seats is the submitter and 2 of 4 seats wrote evidence."]),
         ([FINANCE, SUPPORT], [], {"finance": [1], "support": [1, 2]}, {}, {}, {},
-         ["Finance cannot reach its quorum: the people who may decide are needed in other roles too."]),
+         ["Support cannot reach its quorum of 2: the people who may decide are needed in other roles too."]),
         ([FINANCE, SUPPORT], [Vote(1, "finance", "approve")], {"finance": [1], "support": [2, 3]}, {2: RECUSED}, {}, {},
          ["Support cannot reach its quorum of 2: 1 of 2 seats stepped aside."]),
         ([FINANCE], [], {"finance": [1]}, {}, {1: MAY_WRITE}, {},
