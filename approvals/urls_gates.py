@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import evidence, files, gates, inbox, rounds
+from approvals.views import evidence, files, gates, inbox, record, rounds
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
@@ -17,6 +17,9 @@ urlpatterns = [
     path(f"{GATE}waive/", gates.gate_waive, name="gate-waive"),
     path(f"{GATE}decisions/<int:decision>/revoke/", gates.gate_revoke, name="gate-revoke"),
     path(f"{GATE}conditions/<int:condition>/close/", gates.condition_close, name="condition-close"),
+    path(f"{GATE}record/", record.gate_record_page, name="gate-record"),
+    path(f"{GATE}record.pdf", record.gate_record_pdf, name="gate-record-pdf"),
+    path("verify/", record.verify, name="verify"),
     path(f"{GATE}rounds/", rounds.round_list, name="rounds"),
     path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
     path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),

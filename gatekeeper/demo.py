@@ -4,13 +4,14 @@ Every release is told as a story: what became of each gate, relative to today, s
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from django.contrib.auth.models import Group
 
 from approvals.actions import decisions, people, rounds, seats
 from approvals.actions.evidence import save_evidence
+from approvals.actions.signing import Signature
 from approvals.models import Deliverable, GateRole
 from approvals.permissions import seat_holders
 from gatekeeper.accounts.models import User
@@ -43,6 +44,11 @@ LINES = {
     "service-automation": ("Service Automation", "Workflows and catalogues for service teams."),
     "data-platform": ("Data Platform", "Collecting, keeping and reading operational data."),
 }
+
+
+# A copy of Seven gates that asks for signatures at its last two gates before the release.
+SIGNED = "seven-gates-signed"
+SIGNED_GATES = ("functional-completeness", "release-readiness")
 
 
 @dataclass(frozen=True)
@@ -117,13 +123,13 @@ STORIES = (
     Story("session-recorder", "3.8", "Search in transcripts", 7, 9, "half", end="released"),
     Story("session-recorder", "4.0", "Retention by region", 3, -16, "half", late={2: 9}),
     Story("flow-desk", "12.1", "Approvals in chat", 7, -2, "review", end="released", late={5: 3}),
-    Story("flow-desk", "12.2", "Branching flows", 5, 6, "review"),
+    Story("flow-desk", "12.2", "Branching flows", 5, 6, "review", playbook=SIGNED),
     Story("flow-desk", "13.0", "Flows across tenants", 3, 11, "declined"),
     Story("flow-desk", "14.0", "Language packs", 0, 0, end="draft"),
     Story("runbook-studio", "2.5", "Runbooks on a schedule", 3, 20, "open", end="cancelled"),
     Story("runbook-studio", "2.6", "Dry runs", 5, 15),
     Story("runbook-studio", "3.0", "Shared libraries", 4, 8, "declined", late={3: 28}),
-    Story("service-catalog", "8.4", "Price lists", 8, 0, end="closed", waived=(7,)),
+    Story("service-catalog", "8.4", "Price lists", 8, 0, end="closed", waived=(7,), playbook=SIGNED),
     Story("service-catalog", "8.5", "Bundles", 5, 55, "partly"),
     Story("service-catalog", "8.6", "Catalogues for partners", 3, 30, "open", end="on_hold"),
     Story("service-catalog", "9.0", "Self-service ordering", 2, 7, "half"),
@@ -223,6 +229,14 @@ class Demo:
         }
         for slug in ("seven-gates", "seven-gates-launch"):
             self.playbooks[slug] = Playbook.objects.filter(slug=slug).order_by("-version")[0]
+        spec = parse_playbook(self.playbooks["seven-gates"].definition)
+        signed = replace(
+            spec,
+            slug=SIGNED,
+            name="Seven gates, signed",
+            gates=tuple(replace(gate, signature=gate.key in SIGNED_GATES) for gate in spec.gates),
+        )
+        self.playbooks[SIGNED] = products.load_playbook(spec=signed, actor=chloe, clock=begin)[0]
         for thing in PRODUCTS:
             product = products.create_product(
                 slug=thing.slug,
@@ -435,9 +449,11 @@ class Demo:
                 if with_condition and index == 0
                 else []
             )  # fmt: skip
+            clock = self.at(day, 11, index * 7)
             decisions.record_decision(
                 gate_id=gate.pk, round_number=gate.round_number, role_key=row.role.key, actor=decider,
                 verdict="approve", conditions=conditions,
+                signature=Signature(clock()) if gate.needs_signature else None,
                 comment="Good to go once the hand-over is tested." if conditions else "Clear, thank you." * bool(index),
-                clock=self.at(day, 11, index * 7),
+                clock=clock,
             )  # fmt: skip

@@ -149,6 +149,27 @@ class BrokenLink:
     reason: str
 
 
+def _broken(event: Event, number: int, previous: str) -> str:
+    """Why an event does not follow the one of a number and hash; empty when it does."""
+    if event.number != number + 1:
+        return f"number {number + 1} is missing"
+    if event.previous_hash != previous:
+        return "it does not follow from the event before it"
+    return "" if link_hash(previous, event) == event.hash else "its content does not match its hash"
+
+
+def broken_link_of(release: Release) -> BrokenLink | None:
+    """The first broken link of one release's stream up to the head that the given row names."""
+    number, previous = 0, ""
+    for event in Event.objects.filter(release=release, number__lte=release.event_number).order_by("number").iterator():
+        if reason := _broken(event, number, previous):
+            return BrokenLink(release.stream, number + 1, reason)
+        number, previous = event.number, event.hash
+    if (number, previous) != (release.event_number, release.event_hash):
+        return BrokenLink(release.stream, number + 1, "the head says otherwise")
+    return None
+
+
 def verify_streams(batch: int = 2000) -> Iterator[BrokenLink]:
     """Recompute every chain; yields the first broken link of each stream. Memory is flat in events."""
     heads = {"organisation": (0, "")}
@@ -176,14 +197,7 @@ def verify_streams(batch: int = 2000) -> Iterator[BrokenLink]:
             seen.add(stream)
         if is_broken:
             continue
-        reason = ""
-        if event.number != number + 1:
-            reason = f"number {number + 1} is missing"
-        elif event.previous_hash != previous:
-            reason = "it does not follow from the event before it"
-        elif link_hash(previous, event) != event.hash:
-            reason = "its content does not match its hash"
-        if reason:
+        if reason := _broken(event, number, previous):
             is_broken = True
             yield BrokenLink(stream, number + 1, reason)
             continue

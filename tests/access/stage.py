@@ -269,7 +269,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     submitted = gate("W.review") | {"deliverable": brief, "number": 2}
     names["evidence-first-file/submitted"] = submitted
     names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
-    for name in ("gate-withdraw", "gate-decide", "gate-recuse", "rounds"):
+    for name in ("gate-withdraw", "gate-decide", "gate-recuse", "gate-record", "gate-record-pdf", "rounds"):
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}
     names["gate-revoke"] = gate("W.decided") | {"decision": decision.pk}

@@ -80,6 +80,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "gate/approver": ("approver", GATE),
     "gate/outsider": ("outsider", GATE),
     "gate/recorded": ("outsider", "/releases/kernel/{n}.0/gates/step-1/"),
+    "gate-record": ("outsider", f"{GATE}record/"),
+    "gate-record-pdf": ("outsider", f"{GATE}record.pdf"),
     "gate-withdraw": ("pm", f"{GATE}withdraw/"),
     "gate-recuse": ("approver", f"{GATE}recuse/"),
     "gate-waive": ("executive", f"{GATE}waive/"),
@@ -103,7 +105,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 # Pages that show one thing, or lead elsewhere.
 NO_ROWS = {
-    "healthz", "readyz", "sign-in", "sign-in-again", "password-reset", "password-reset-sent", "password-set",
+    "healthz", "readyz", "verify", "sign-in", "sign-in-again", "password-reset", "password-reset-sent", "password-set",
     "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted", "release-activate",
     "release-resume", "release-ship", "release-correct-date", "evidence-first-file", "evidence-first-file/submitted",
 }  # fmt: skip
