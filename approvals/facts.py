@@ -9,7 +9,7 @@ from datetime import date
 from functools import cached_property
 from typing import Any
 
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 
 from approvals.kinds import EvidenceKind, WaiverKind
 from approvals.models import (
@@ -27,9 +27,51 @@ from approvals.models import (
 from approvals.permissions import Holder, seat_holders
 from approvals.rules import RoleNeed, Vote
 from gatekeeper.accounts.models import User
+from gatekeeper.common.prepared import Prepared
 from releases.kinds import GateState
 from releases.models import Gate, Release
 from releases.permissions import who_may_see
+
+ROLES = Prepared(lambda gate: GateRole.objects.filter(gate=gate).select_related("role").order_by("position"))
+DELIVERABLES = Prepared(lambda gate: Deliverable.objects.filter(gate=gate).order_by("position"))
+EVIDENCE = Prepared(
+    lambda gate: (
+        Evidence.objects.filter(deliverable__gate=gate, is_latest=True)
+        .select_related("author")
+        .prefetch_related("files")
+    )
+)
+AUTHORS = Prepared(
+    lambda gate: (
+        Evidence.objects.filter(deliverable__gate=gate).order_by().values_list("deliverable_id", "author_id").distinct()
+    )
+)
+SUBMISSION = Prepared(
+    lambda gate: Submission.objects.filter(gate=gate).select_related("submitted_by").order_by("-number")[:1]
+)
+DECISIONS = Prepared(
+    lambda submission: (
+        Decision.objects.filter(submission=submission)
+        .select_related("role", "decided_by", "on_behalf_of", "revocation")
+        .order_by("decided_at", "id")
+    )
+)
+RECUSED = Prepared(lambda submission: Recusal.objects.filter(submission=submission).values_list("person_id"))
+WAIVERS = Prepared(lambda gate: Waiver.objects.filter(gate=gate).select_related("waived_by"))
+
+
+def _absences(on: date, roles: Collection[int], people: Collection[int]) -> QuerySet[Delegation]:
+    return (
+        Delegation.objects.in_force(on)
+        .covering(roles)
+        .filter(Q(person__in=people) | Q(delegate__in=people))
+        .select_related("person", "delegate")
+        .prefetch_related("roles")
+        .order_by("starts_on", "pk")
+    )
+
+
+ABSENCES = Prepared(_absences)
 
 
 @dataclass
@@ -46,7 +88,7 @@ class GateFacts:
     @cached_property
     def roles(self) -> list[GateRole]:
         """The seats that the gate needs, in order."""
-        return list(GateRole.objects.filter(gate=self.gate).select_related("role").order_by("position"))
+        return ROLES.rows(self.gate.pk)
 
     @cached_property
     def holders(self) -> dict[int, list[Holder]]:
@@ -57,14 +99,7 @@ class GateFacts:
     def delegations(self) -> list[Delegation]:
         """Absences in force today of the people of this gate, and the seats of others that its holders look after."""
         people = {holder.user.pk for holders in self.holders.values() for holder in holders} | self.party
-        return list(
-            Delegation.objects.in_force(self.today)
-            .covering([row.role_id for row in self.roles])
-            .filter(Q(person__in=people) | Q(delegate__in=people))
-            .select_related("person", "delegate")
-            .prefetch_related("roles")
-            .order_by("starts_on", "pk")
-        )
+        return ABSENCES.rows(self.today, [row.role_id for row in self.roles], people)
 
     def deputies(self, role_id: int) -> list[Holder]:
         """Who stands in for holders of a seat today and sees the product, each with the one that they stand in for."""
@@ -96,25 +131,21 @@ class GateFacts:
         """The latest round, if there was one."""
         if not self.gate.round_number:
             return None
-        return Submission.objects.filter(gate=self.gate).select_related("submitted_by").order_by("-number").first()
+        return SUBMISSION.first(self.gate.pk)
 
     @cached_property
     def decisions(self) -> list[Decision]:
         """Decisions of the latest round, revoked ones too, in order of time."""
         if self.submission is None:
             return []
-        return list(
-            Decision.objects.filter(submission=self.submission)
-            .select_related("role", "decided_by", "on_behalf_of", "revocation")
-            .order_by("decided_at", "id")
-        )
+        return DECISIONS.rows(self.submission.pk)
 
     @cached_property
     def recused(self) -> frozenset[int]:
         """Who stepped aside from the latest round."""
         if self.submission is None:
             return frozenset()
-        return frozenset(Recusal.objects.filter(submission=self.submission).values_list("person_id", flat=True))
+        return frozenset(person for (person,) in RECUSED.rows(self.submission.pk))
 
     @cached_property
     def contributors(self) -> frozenset[int]:
@@ -144,23 +175,18 @@ class GateFacts:
     @cached_property
     def deliverables(self) -> list[Deliverable]:
         """What the gate asks for, in order."""
-        return list(Deliverable.objects.filter(gate=self.gate).order_by("position"))
+        return DELIVERABLES.rows(self.gate.pk)
 
     @cached_property
     def evidence(self) -> dict[int, Evidence]:
         """What is supplied now, by deliverable id."""
-        latest = Evidence.objects.filter(deliverable__gate=self.gate, is_latest=True)
-        latest = latest.select_related("author").prefetch_related("files")
-        return {item.deliverable_id: item for item in latest if item.kind != EvidenceKind.REMOVED}
+        return {item.deliverable_id: item for item in EVIDENCE.rows(self.gate.pk) if item.kind != EvidenceKind.REMOVED}
 
     @cached_property
     def authors(self) -> dict[int, set[int]]:
         """Who wrote any version, by deliverable id."""
         found: dict[int, set[int]] = {}
-        rows = (
-            Evidence.objects.filter(deliverable__gate=self.gate).order_by().values_list("deliverable_id", "author_id")
-        )
-        for deliverable_id, author in rows.distinct():
+        for deliverable_id, author in AUTHORS.rows(self.gate.pk):
             found.setdefault(deliverable_id, set()).add(author)
         return found
 
@@ -185,7 +211,7 @@ class GateFacts:
 
     @cached_property
     def _waivers(self) -> list[Waiver]:
-        return list(Waiver.objects.filter(gate=self.gate).select_related("waived_by"))
+        return WAIVERS.rows(self.gate.pk)
 
     @property
     def waiver(self) -> Waiver | None:

@@ -2,11 +2,13 @@
 
 from collections.abc import Collection
 from dataclasses import dataclass
+from typing import Any
 
-from django.db.models import F
+from django.db.models import F, QuerySet
 
 from approvals.models import ApproverRole
 from gatekeeper.accounts.models import User
+from gatekeeper.common.prepared import Prepared
 
 DIRECT = "direct"
 
@@ -20,20 +22,29 @@ class Holder:
     on_behalf_of: User | None = None
 
 
+def _direct(seats: Collection[int]) -> QuerySet[Any, Any]:
+    return User.objects.filter(is_active=True, approverroleuserobjectpermission__content_object__in=seats).annotate(
+        seat=F("approverroleuserobjectpermission__content_object")
+    )
+
+
+def _through_groups(seats: Collection[int]) -> QuerySet[Any, Any]:
+    """The group is named, so that a decision can say through which one its seat was held."""
+    people = User.objects.filter(
+        is_active=True, groups__approverrolegroupobjectpermission__content_object__in=seats
+    ).annotate(seat=F("groups__approverrolegroupobjectpermission__content_object"), group_name=F("groups__name"))
+    return people.order_by("group_name")
+
+
+_DIRECT, _THROUGH_GROUPS = Prepared(_direct), Prepared(_through_groups)
+
+
 def seat_holders(role_ids: Collection[int]) -> dict[int, list[Holder]]:
     """Active holders of some seats by seat id, each person once per seat, in order of name. Two queries."""
     held: dict[int, dict[int, Holder]] = {role_id: {} for role_id in role_ids}
-    people = User.objects.filter(is_active=True)
-    direct = people.filter(approverroleuserobjectpermission__content_object__in=role_ids).annotate(
-        seat=F("approverroleuserobjectpermission__content_object")
-    )
-    for user in direct:
+    for user in _DIRECT.rows(role_ids):
         held[user.seat].setdefault(user.pk, Holder(user, DIRECT))
-    # The group is named, so that a decision can say through which one its seat was held.
-    through_groups = people.filter(groups__approverrolegroupobjectpermission__content_object__in=role_ids).annotate(
-        seat=F("groups__approverrolegroupobjectpermission__content_object"), group_name=F("groups__name")
-    )
-    for user in through_groups.order_by("group_name"):
+    for user in _THROUGH_GROUPS.rows(role_ids):
         held[user.seat].setdefault(user.pk, Holder(user, f"group: {user.group_name}"))
     return {
         role_id: sorted(people.values(), key=lambda h: (h.user.full_name, h.user.username))

@@ -19,12 +19,12 @@ MOST_WATCHED = 7
 OVER = (ReleaseState.CLOSED, ReleaseState.CANCELLED)
 
 
-def _unread(person: int, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
+def _unread(person: int, *, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
     mine = Delivery.objects.filter(recipient=person, channel=Channel.APP, read_at__isnull=True)
     return mine.filter(products_seen(User(pk=person), sees_all, "event__product__")).values_list("pk")[:MOST_COUNTED]
 
 
-def _watched(person: int, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
+def _watched(person: int, *, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
     mine = Watch.objects.filter(person=person, release__isnull=False)
     return (
         mine.filter(products_seen(User(pk=person), sees_all, "product__"))
@@ -39,12 +39,12 @@ UNREAD, WATCHED = Prepared(_unread), Prepared(_watched)
 
 def unread_count(user: User) -> int:
     """How many notices the person has not read, up to a hundred."""
-    return len(UNREAD.rows(user.pk, sees_every_product(user)))
+    return len(UNREAD.rows(user.pk, sees_all=sees_every_product(user)))
 
 
 def watching(user: User) -> list[dict[str, str]]:
     """The releases a person follows and that are not over, nearest target first."""
     return [
         {"label": f"{name} {version}", "url": reverse("release", args=[slug, version])}
-        for name, slug, version in WATCHED.rows(user.pk, sees_every_product(user))
+        for name, slug, version in WATCHED.rows(user.pk, sees_all=sees_every_product(user))
     ]

@@ -6,11 +6,13 @@ from datetime import date, datetime
 from typing import Any
 
 from django.db import transaction
+from django.db.models import QuerySet
 
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import add_months, day_of
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict
+from gatekeeper.common.prepared import Prepared
 from releases import events, ports, rules
 from releases.kinds import EventKind, GateState, ReleaseState
 from releases.models import DateMove, Event, Gate, Release, Slip
@@ -152,11 +154,15 @@ class LockedRelease:
         """Write what changed, and the summary that everybody reads."""
         release = self.release
         refresh_sweep(self)
-        Gate.objects.bulk_update(
-            [gate for gate in self.gates if gate.pk in self.changed],
-            ["state", "due_on", "baseline_due_on", "is_pinned", "opened_at", "turn_since", "decided_at", "decided_on",
-             "round_number", "open_conditions", "waiver_expires_on", "is_waiver_expired", "sweep_on"],
-        )  # fmt: skip
+        for gate in self.gates:
+            if gate.pk in self.changed:
+                gate.save(
+                    update_fields=[
+                        "state", "due_on", "baseline_due_on", "is_pinned", "opened_at", "turn_since", "decided_at",
+                        "decided_on", "round_number", "open_conditions", "waiver_expires_on", "is_waiver_expired",
+                        "sweep_on",
+                    ]
+                )  # fmt: skip
         for name, value in summary(release, self.gates, self.slip_counts, self.open_slips).items():
             setattr(release, name, value)
         release.is_quorum_unreachable = release.is_running and ports.gates.is_quorum_unreachable(self, self.gates)
@@ -219,6 +225,18 @@ def summary(
     }
 
 
+def _release(release: int, *, is_locking: bool, skip_locked: bool) -> QuerySet[Release]:
+    query = Release.objects.filter(pk=release).select_related("product", "playbook")
+    if is_locking:
+        query = query.select_for_update(no_key=True, skip_locked=skip_locked, of=("self",))
+    return query
+
+
+RELEASE = Prepared(_release)
+GATES = Prepared(lambda release: Gate.objects.filter(release=release).order_by("position"))
+SLIPS = Prepared(lambda release: Slip.objects.filter(release=release))
+
+
 def lock_release(
     release_id: int, *, actor: User | None, clock: Clock = database_clock, skip_locked: bool = False
 ) -> LockedRelease:
@@ -232,18 +250,17 @@ def lock_release(
     """
     if not transaction.get_connection().in_atomic_block:
         raise RuntimeError("A release is locked inside a transaction.")
-    query = Release.objects.select_related("product", "playbook")
-    if IS_LOCKING:
-        query = query.select_for_update(no_key=True, skip_locked=skip_locked, of=("self",))
-    release = query.get(pk=release_id)
+    release = RELEASE.first(release_id, is_locking=IS_LOCKING, skip_locked=skip_locked)
+    if release is None:
+        raise Release.DoesNotExist("There is no such release, or somebody holds it.")
     at = clock()
-    slips = list(Slip.objects.filter(release=release))
+    slips = SLIPS.rows(release_id)
     counts: dict[int, int] = {}
     for slip in slips:
         counts[slip.gate_id] = counts.get(slip.gate_id, 0) + 1
     return LockedRelease(
         release=release,
-        gates=list(Gate.objects.filter(release=release).order_by("position")),
+        gates=GATES.rows(release_id),
         at=at,
         actor=actor,
         today=day_of(at),

@@ -13,6 +13,7 @@ from django.db.models import Model, Q, QuerySet
 
 from gatekeeper.accounts.models import User
 from gatekeeper.common.errors import NotAllowed
+from gatekeeper.common.prepared import Prepared
 
 PRODUCT_PERMISSIONS = ("view_product", "manage_product", "contribute", "report_checks", "waive_gate", "rebaseline")
 GLOBAL_PERMISSIONS = ("releases.view_portfolio", "releases.administer", "releases.add_product")
@@ -58,21 +59,28 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     return found
 
 
+def _permissions(person: int, product: int) -> QuerySet[Any, tuple[Any, ...]]:
+    direct = (
+        _table("releases.ProductUserObjectPermission")
+        ._default_manager.filter(user=person, content_object=product)
+        .values_list("permission__codename")
+    )
+    through_groups = (
+        _table("releases.ProductGroupObjectPermission")
+        ._default_manager.filter(group__user=person, content_object=product)
+        .values_list("permission__codename")
+    )
+    return direct.union(through_groups)
+
+
+_PERMISSIONS = Prepared(_permissions)
+
+
 def product_permissions(user: User | AnonymousUser, product: Model) -> frozenset[str]:
     """The product permissions that a person holds on one product; empty for the deactivated."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
-    direct = (
-        _table("releases.ProductUserObjectPermission")
-        ._default_manager.filter(user=user, content_object=product)
-        .values_list("permission__codename", flat=True)
-    )
-    through_groups = (
-        _table("releases.ProductGroupObjectPermission")
-        ._default_manager.filter(group__in=user.groups.values("pk"), content_object=product)
-        .values_list("permission__codename", flat=True)
-    )
-    return frozenset(direct.union(through_groups))
+    return frozenset(codename for (codename,) in _PERMISSIONS.rows(user.pk, product.pk))
 
 
 def people_with(product: Model, codename: str) -> QuerySet[User]:

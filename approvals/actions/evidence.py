@@ -22,6 +22,7 @@ from approvals.models import Deliverable, Evidence, EvidenceDraft, EvidenceFile,
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, Refused
+from gatekeeper.common.prepared import Prepared
 from releases.actions.releases import require_text
 from releases.actions.slips import record_misses
 from releases.kinds import EventKind
@@ -31,15 +32,21 @@ from releases.models import Gate
 TEXT_LENGTH = 100_000
 
 
+_DELIVERABLE = Prepared(lambda thing: Deliverable.objects.filter(pk=thing).select_related("gate"))
+_LATEST = Prepared(lambda thing: Evidence.objects.filter(deliverable=thing, is_latest=True).order_by())
+
+
 def _lock(deliverable_id: int, actor: User, clock: Clock) -> tuple[LockedRelease, Gate, Deliverable, Evidence | None]:
     """Lock the release of a deliverable and refuse what may not change it."""
-    found = Deliverable.objects.select_related("gate").get(pk=deliverable_id)
+    found = _DELIVERABLE.first(deliverable_id)
+    if found is None:
+        raise Deliverable.DoesNotExist("There is no such deliverable.")
     locked = lock_release(found.gate.release_id, actor=actor, clock=clock)
     record_misses(locked)
     gate = locked.gate(found.gate.key)
     assert gate is not None
     require_editable(locked.release, gate, actor)
-    latest = Evidence.objects.filter(deliverable=found, is_latest=True).first()
+    latest = _LATEST.first(found.pk)
     return locked, gate, found, latest
 
 

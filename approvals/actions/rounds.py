@@ -15,6 +15,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import latest_allowed_day
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from gatekeeper.common.prepared import Prepared
 from releases.actions.releases import open_next_gate, require_text
 from releases.actions.slips import record_misses, settle_slip
 from releases.events import canonical
@@ -23,11 +24,15 @@ from releases.locking import LockedRelease, lock_release
 from releases.models import Gate
 from releases.permissions import is_administrator, product_permissions, require_product_permission
 
+_RELEASE_OF = Prepared(lambda gate: Gate.objects.filter(pk=gate).order_by().values_list("release_id"))
+
 
 def lock_gate(gate_id: int, actor: User | None, clock: Clock) -> tuple[LockedRelease, Gate]:
     """Lock the release of a gate, record its misses, and find the gate in it."""
-    release_id = Gate.objects.values_list("release_id", flat=True).get(pk=gate_id)
-    locked = lock_release(release_id, actor=actor, clock=clock)
+    found = _RELEASE_OF.first(gate_id)
+    if found is None:
+        raise Gate.DoesNotExist("There is no such gate.")
+    locked = lock_release(found[0], actor=actor, clock=clock)
     record_misses(locked)
     gate = next(g for g in locked.gates if g.pk == gate_id)
     return locked, gate
