@@ -80,6 +80,13 @@ def is_waiting_its_turn(needs: Sequence[RoleNeed], votes: Iterable[Vote], role: 
     return any(need.order < mine for need in needs if need.key in missing)
 
 
+def roles_before(needs: Sequence[RoleNeed], role: str) -> tuple[str, ...]:
+    """Names of the roles of the order just before a role's own; nothing for those who decide first."""
+    mine = next((need.order for need in needs if need.key == role), 1)
+    last = max((need.order for need in needs if need.order < mine), default=0)
+    return tuple(need.name for need in needs if need.order == last)
+
+
 def unreachable_roles(
     needs: Sequence[RoleNeed], votes: Sequence[Vote], candidates: Mapping[str, Collection[int]]
 ) -> tuple[str, ...]:

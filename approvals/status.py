@@ -45,6 +45,9 @@ class RoleStatus:
     waiting: tuple[Holder, ...]
     decisions: tuple[Decision, ...]
     is_unreachable: bool
+    is_all: bool = False
+    after: tuple[str, ...] = ()
+    """Names of the roles whose quorum has to be full before this one decides."""
 
 
 @dataclass(frozen=True)
@@ -247,6 +250,8 @@ def role_statuses(facts: GateFacts, submitter: int | None = None) -> list[RoleSt
                 waiting=tuple(h for h in holders if h.user.pk in candidates.get(key, ())) if state == "waiting" else (),
                 decisions=decisions,
                 is_unreachable=key in unreachable,
+                is_all=row.is_all,
+                after=rules.roles_before(needs, key),
             )
         )
     return found

@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import evidence, files, gates, inbox, record, rounds
+from approvals.views import evidence, exceptions, files, gates, inbox, record, rounds
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
@@ -15,6 +15,7 @@ urlpatterns = [
     path(f"{GATE}decide/", gates.gate_decide, name="gate-decide"),
     path(f"{GATE}recuse/", gates.gate_recuse, name="gate-recuse"),
     path(f"{GATE}waive/", gates.gate_waive, name="gate-waive"),
+    path(f"{GATE}exceptions/", exceptions.gate_except, name="gate-except"),
     path(f"{GATE}decisions/<int:decision>/revoke/", gates.gate_revoke, name="gate-revoke"),
     path(f"{GATE}conditions/<int:condition>/close/", gates.condition_close, name="condition-close"),
     path(f"{GATE}record/", record.gate_record_page, name="gate-record"),

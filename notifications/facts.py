@@ -108,6 +108,7 @@ class EventFacts:
             "comment": data.get("comment", ""),
             "summary": data.get("summary", ""),
             "text": data.get("text", ""),
+            "subject": str(data.get("name") or data.get("subject") or ""),
             "conditions": self._conditions(),
             "expires": day(day_of_text(data.get("expires_on"))),
             "resume_by": day(day_of_text(data.get("resume_by"))),

@@ -3,8 +3,11 @@
 Lengths and rules are the actions': these forms only read what was typed, so that each rule stands in one place.
 """
 
+from collections.abc import Iterable
+from copy import deepcopy
+from dataclasses import dataclass
 from datetime import date
-from typing import Any
+from typing import Any, cast
 
 from django import forms
 
@@ -12,6 +15,7 @@ from approvals.actions.decisions import NewCondition
 from approvals.forms.people import PersonField
 from approvals.forms.releases import DayField
 from approvals.kinds import EvidenceKind, Verdict
+from gatekeeper.accounts.models import User
 from gatekeeper.common.requests import whole_number
 
 # What may be offered; `removed` is written by the engine alone.
@@ -97,13 +101,26 @@ class SubmitForm(forms.Form):
     )  # fmt: skip
 
 
-class DecisionForm(forms.Form):
-    """Approve, approve with a condition, or decline the round that was read."""
+# The fields of a condition, and how those of the further ones end.
+CONDITION_FIELDS = ("condition", "condition_owner", "condition_due_on")
+CONDITION_ENDS = ("", "_2", "_3", "_4", "_5")
 
-    problem_fields = {
-        "verdict": "choice", "conditions.0.text": "condition", "conditions.0.owner": "condition_owner",
-        "conditions.0.due_on": "condition_due_on",
-    }  # fmt: skip
+
+@dataclass(frozen=True)
+class ConditionRow:
+    """The three fields of one condition."""
+
+    text: forms.BoundField
+    owner: forms.BoundField
+    due_on: forms.BoundField
+    is_open: bool
+
+
+class DecisionForm(forms.Form):
+    """Approve, approve with conditions, or decline the round that was read.
+
+    The first condition has to be whole; the further ones count when they have a text.
+    """
 
     choice = forms.ChoiceField(
         label="Decision", choices=CHOICES, error_messages={"required": "Choose a decision."}, widget=forms.RadioSelect
@@ -115,16 +132,37 @@ class DecisionForm(forms.Form):
     condition_owner = PersonField(label="Who does it", required=False)
     condition_due_on = DayField(label="Until", required=False)
 
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        for end in CONDITION_ENDS[1:]:
+            for name in CONDITION_FIELDS:
+                self.fields[f"{name}{end}"] = deepcopy(self.fields[name])
+                if name in self.initial:
+                    self.initial.setdefault(f"{name}{end}", self.initial[name])
+        self.problem_fields = {"verdict": "choice"}
+
+    @property
+    def condition_rows(self) -> list[ConditionRow]:
+        """The fields of each condition; further ones are folded away until they are used."""
+        rows = []
+        for end in CONDITION_ENDS:
+            text, owner, due_on = (self[f"{name}{end}"] for name in CONDITION_FIELDS)
+            is_open = bool(text.errors or owner.errors or due_on.errors or (self.is_bound and text.value()))
+            rows.append(ConditionRow(text, owner, due_on, is_open))
+        return rows
+
     def clean(self) -> dict[str, Any]:
         data = super().clean() or {}
-        if data.get("choice") == CONDITIONS:
-            needed = {
-                "condition": "Say what must still be done.",
-                "condition_owner": "Name the person who does it.",
-                "condition_due_on": "Give a day.",
-            }
-            for name, message in needed.items():
-                if not data.get(name) and name not in self.errors:
+        if data.get("choice") != CONDITIONS:
+            return data
+        messages = ("Say what must still be done.", "Name the person who does it.", "Give a day.")
+        for end in CONDITION_ENDS:
+            names = [f"{name}{end}" for name in CONDITION_FIELDS]
+            is_used = not end or bool(str(self[names[0]].value() or "").strip())
+            for name, message in zip(names, messages, strict=True):
+                if not is_used:
+                    self.errors.pop(name, None)
+                elif not data.get(name) and name not in self.errors:
                     self.add_error(name, forms.ValidationError(message, "required"))
         return data
 
@@ -134,9 +172,15 @@ class DecisionForm(forms.Form):
         verdict = Verdict.DECLINE if data["choice"] == DECLINE else Verdict.APPROVE
         conditions: list[NewCondition] = []
         if data["choice"] == CONDITIONS:
-            owner, due_on = data["condition_owner"], data["condition_due_on"]
-            assert isinstance(due_on, date)
-            conditions.append(NewCondition(data["condition"], owner, due_on))
+            for end in CONDITION_ENDS:
+                text, owner, due_on = (data.get(f"{name}{end}") for name in CONDITION_FIELDS)
+                if not text:
+                    continue
+                assert isinstance(due_on, date)
+                assert isinstance(owner, User)
+                for name, place in zip(CONDITION_FIELDS, ("text", "owner", "due_on"), strict=True):
+                    self.problem_fields[f"conditions.{len(conditions)}.{place}"] = f"{name}{end}"
+                conditions.append(NewCondition(text, owner, due_on))
         return {
             "round_number": data["round"], "role_key": data["role"], "verdict": verdict, "comment": data["comment"],
             "conditions": conditions,
@@ -161,6 +205,24 @@ class WaiveForm(forms.Form):
         "Reason", required=True, rows=4, hint="At least 20 characters. It stands beside the gate from now on."
     )
     expires_on = DayField(label="Expires on", help_text="From then on the gate is shown as an open debt.")
+
+
+class ExceptionForm(forms.Form):
+    """What is excused, why, until when. `what` is kind and subject: `deliverable:runbooks`, `check:ci/nightly`."""
+
+    problem_fields = {"kind": "what", "subject": "what"}
+
+    what = forms.ChoiceField(label="What is excused")
+    reason = long_text("Reason", required=True, rows=4, hint="At least 20 characters. It stands beside the gap.")
+    expires_on = DayField(
+        label="Expires on", help_text="From then on it blocks again; after the gate is passed it is an open debt."
+    )
+
+    def __init__(self, *args: Any, excusable: Iterable[tuple[str, str, str]], **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        words = {"deliverable": "Deliverable", "check": "Check"}
+        choices = [(f"{kind}:{subject}", f"{words[kind]}: {name}") for kind, subject, name in excusable]
+        cast(forms.ChoiceField, self.fields["what"]).choices = choices
 
 
 class CloseConditionForm(forms.Form):

@@ -1,19 +1,30 @@
 """What the gate page shows: one read of everything; rounds, decisions and versions do not raise its query count."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from functools import cached_property
 from statistics import median
+from urllib.parse import urlencode
 
 from django.urls import reverse
 
 from approvals import rules
 from approvals.facts import GateFacts
+from approvals.feasibility import Shortage, gate_shortages
 from approvals.inbox import waiting_for
-from approvals.kinds import BlockerCode, RoundState, Verdict
+from approvals.kinds import BlockerCode, RoundState, Verdict, WaiverKind
 from approvals.models import Condition, Decision, Deliverable, Submission
 from approvals.pages.changes import Comparison, ReadRow, compare, read_rows
+from approvals.pages.checks import (
+    CheckLine,
+    ExcuseLine,
+    check_lines,
+    excuse_lines,
+    frozen_checks,
+    frozen_excuses,
+    passed_words,
+)
 from approvals.pages.items import Item, author_names, draft_item, frozen_items
 from approvals.permissions import Holder
 from approvals.status import GateStatus, RoleStatus, gate_status, vote_refusal
@@ -40,6 +51,12 @@ ROUND_ICONS = {
     RoundState.WITHDRAWN: "none",
     RoundState.WAIVED: "na",
     RoundState.CANCELLED: "na",
+}
+# What a blocker's exception would be of.
+EXCUSABLE = {
+    BlockerCode.DELIVERABLE_MISSING: WaiverKind.DELIVERABLE,
+    BlockerCode.CHECK_MISSING: WaiverKind.CHECK,
+    BlockerCode.CHECK_FAILING: WaiverKind.CHECK,
 }
 ROLE_ICONS = {"approved": "ok", "declined": "dec", "waiting": "rev"}
 
@@ -129,6 +146,7 @@ class RoleLine:
     more_people: int = 0
     is_unreachable: bool = False
     holders: tuple[Holder, ...] = ()
+    after: tuple[str, ...] = ()
 
     @property
     def icon(self) -> str:
@@ -136,7 +154,14 @@ class RoleLine:
 
     @property
     def label(self) -> str:
-        return {"approved": "Approved", "declined": "Declined", "waiting": "Waiting"}.get(self.state, "Not asked yet")
+        return {"approved": "Approved", "declined": "Declined", "waiting": "Waiting", "later": "Later"}.get(
+            self.state, "Not asked yet"
+        )
+
+    @property
+    def turn_words(self) -> str:
+        """Decides after Engineering; nothing for those who decide first."""
+        return f"Decides after {joined(self.after)}" if self.after else ""
 
     @property
     def needed(self) -> str:
@@ -169,6 +194,7 @@ class BlockerLine:
     text: str
     note: str
     href: str
+    excuse_url: str = ""
 
 
 @dataclass(frozen=True)
@@ -435,15 +461,28 @@ class GatePage:
         return [self._blocker_line(blocker) for blocker in self.status.blockers]
 
     def _blocker_line(self, blocker: Blocker) -> BlockerLine:
+        line = self._plain_line(blocker)
+        kind = EXCUSABLE.get(blocker.code)
+        if kind is None or not self.status.may("except"):
+            return line
+        return replace(
+            line, excuse_url=f"{self.url_of('gate-except')}?{urlencode({'what': f'{kind}:{blocker.subject}'})}"
+        )
+
+    def _plain_line(self, blocker: Blocker) -> BlockerLine:
         code, subject = blocker.code, blocker.subject
+        if code in (BlockerCode.CHECK_MISSING, BlockerCode.CHECK_FAILING):
+            text, _colon, detail = blocker.message.partition(": ")
+            icon = "dec" if code == BlockerCode.CHECK_FAILING else "rev"
+            return BlockerLine(icon, text.rstrip("."), detail or "This list updates itself", "#checks")
         if code == BlockerCode.DELIVERABLE_MISSING:
             thing = next(d for d in self.facts.deliverables if d.key == subject)
             if self.may_edit:
                 return BlockerLine("none", f"Add {thing.name}", "Required by the playbook", f"#d-{subject}")
             return BlockerLine("none", f"Missing: {thing.name}", "Required by the playbook", "")
         if code == BlockerCode.QUORUM_UNREACHABLE:
-            name = next((r.name for r in self.status.roles if r.key == subject), subject)
-            return BlockerLine("dec", f"{name} cannot reach its quorum", blocker.message, "#roles")
+            text, _colon, reason = blocker.message.partition(": ")
+            return BlockerLine("dec", text, f"{reason[:1].upper()}{reason[1:]}", "#roles")
         if code == BlockerCode.EARLIER_GATE_OPEN:
             earlier = next(g for g in self.gates if g.key == subject)
             return BlockerLine(
@@ -468,6 +507,39 @@ class GatePage:
             )
         icon = {BlockerCode.NOT_SUBMITTED: "prep", BlockerCode.RELEASE_NOT_ACTIVE: "na"}.get(code, "none")
         return BlockerLine(icon, blocker.message.rstrip("."), "", "")
+
+    @property
+    def shortages(self) -> list[Shortage]:
+        """Which roles cannot or may not reach their quorums."""
+        return gate_shortages(self.facts, self.user.pk if self.is_manager else None)
+
+    @property
+    def has_order(self) -> bool:
+        return any(role.after for role in self.status.roles)
+
+    @cached_property
+    def check_lines(self) -> list[CheckLine]:
+        return check_lines(self.facts)
+
+    @property
+    def checks_words(self) -> str:
+        return passed_words(self.check_lines)
+
+    @property
+    def excuse_lines(self) -> list[ExcuseLine]:
+        """Exceptions in force, until the round is submitted under them."""
+        return excuse_lines(self.facts)
+
+    @property
+    def round_checks(self) -> list[CheckLine]:
+        """The checks that the latest round froze."""
+        return frozen_checks(self.round.frozen) if self.round is not None else []
+
+    @property
+    def round_excuses(self) -> list[ExcuseLine]:
+        """The exceptions that the latest round froze."""
+        names = {thing.key: thing.name for thing in self.facts.deliverables}
+        return frozen_excuses(self.round.frozen, names) if self.round is not None else []
 
     @cached_property
     def if_missed(self) -> IfMissed | None:
@@ -588,6 +660,7 @@ class GatePage:
             more_people=max(0, len(people) - PEOPLE_SHOWN),
             is_unreachable=role.is_unreachable,
             holders=role.holders,
+            after=role.after,
         )
 
     def _people(self, role: RoleStatus) -> list[PersonLine]:
@@ -626,6 +699,18 @@ class GatePage:
         roles = {role.key: role for role in self.status.roles}
         missing = rules.missing_approvals(self.facts.needs, self.facts.votes)
         return [self._hat(roles[key], missing) for key in keys]
+
+    @property
+    def hats_words(self) -> str:
+        """Which of several roles needs the person most: "Support still needs 1; Engineering has its quorum"."""
+        missing = rules.missing_approvals(self.facts.needs, self.facts.votes)
+        if len(self.hats) < 2:
+            return ""
+        said = [f"{h.name} still needs {missing[h.key]}" for h in self.hats if h.key in missing]
+        full = [h.name for h in self.hats if h.key not in missing]
+        if full:
+            said.append(f"{joined(full)} {'has its' if len(full) == 1 else 'have their'} quorum")
+        return f"{'; '.join(said)}."
 
     def _hat(self, role: RoleStatus, missing: Mapping[str, int]) -> Hat:
         after = {key: count - (key == role.key) for key, count in missing.items()}

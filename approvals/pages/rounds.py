@@ -7,8 +7,9 @@ from django.db.models import QuerySet
 
 from approvals.actions.rounds import digest_of
 from approvals.kinds import RoundState, Verdict
-from approvals.models import Condition, Decision, Recusal, Submission, Waiver
+from approvals.models import Condition, Decision, Deliverable, Recusal, Submission, Waiver
 from approvals.pages.changes import Comparison, ReadRow, compare, read_rows
+from approvals.pages.checks import CheckLine, ExcuseLine, frozen_checks, frozen_excuses
 from approvals.pages.gate import ROUND_ICONS, DecisionLine, Declined, RoleLine, gate_url
 from approvals.pages.items import Item, author_names, frozen_items
 from gatekeeper.accounts.models import User
@@ -60,6 +61,20 @@ class RoundPage:
     def items(self) -> list[Item]:
         frozen = self.submission.frozen
         return frozen_items(frozen, author_names(frozen, [self.submission.submitted_by]))
+
+    @property
+    def round_checks(self) -> list[CheckLine]:
+        """The checks as they were when the round was submitted."""
+        return frozen_checks(self.submission.frozen)
+
+    @property
+    def round_excuses(self) -> list[ExcuseLine]:
+        """The exceptions under which it was submitted."""
+        frozen = self.submission.frozen
+        if not frozen.get("exceptions"):
+            return []
+        names = dict(Deliverable.objects.filter(gate=self.gate).values_list("key", "name"))
+        return frozen_excuses(frozen, names)
 
     @cached_property
     def comparison(self) -> Comparison | None:

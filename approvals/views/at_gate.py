@@ -198,7 +198,7 @@ def show_gate(request: SignedInRequest, place: Place, shown: Shown | None = None
             (name, tone, question, decision_form(page, prefix=f"s-{name}"))
             for name, tone, question in (
                 ("decline", "btn-decline", f"Decline round {number}?"),
-                ("conditions", "btn-approve", f"Approve round {number} with a condition?"),
+                ("conditions", "btn-approve", f"Approve round {number} with conditions?"),
                 ("approve", "btn-approve", f"Approve round {number}?"),
             )
         ]

@@ -58,6 +58,8 @@ def gate(request: SignedInRequest, product: str, version: str, gate: str) -> Htt
         )
     if request.GET.get("part") == "roles":
         return _roles(request, place)
+    if request.GET.get("part") == "checks":
+        return _checks(request, place)
     typed = typed_before(request, gate_url(place.gate, place.release))
     return _to_sign(request, place, typed) if typed is not None else show_gate(request, place)
 
@@ -81,6 +83,14 @@ def _roles(request: SignedInRequest, place: Place) -> HttpResponse:
         "read_round": request.GET.get("round", ""),
     }
     return render(request, "approvals/_roles.html", context)
+
+
+def _checks(request: SignedInRequest, place: Place) -> HttpResponse:
+    """The checks for their poll, with the list of what stands in the way; nothing while nothing has changed."""
+    if request.GET.get("revision") == str(place.release.revision):
+        return HttpResponse(status=204)
+    context = {"page": page_at(place, request.user), "release": place.release, "gate": place.gate}
+    return render(request, "approvals/_checks_part.html", context)
 
 
 def _to_gate(place: Place) -> HttpResponse:
@@ -164,7 +174,7 @@ def say_decided(request: SignedInRequest, decision: Decision) -> None:
 # --- Verbs with a question ----------------------------------------------------------------------------------------
 
 
-def _ask(
+def ask(
     request: SignedInRequest, place: Place, verb: Verb, act: Callable[[dict[str, Any]], str], *, is_allowed: bool
 ) -> HttpResponse:
     """Show a verb's question, or do it. GET offers only what the engine would do."""
@@ -209,7 +219,7 @@ def gate_withdraw(request: SignedInRequest, product: str, version: str, gate: st
         withdraw_submission(gate_id=place.gate.pk, actor=request.user, reason=data["reason"])
         return f"Round {place.gate.round_number} is withdrawn. The evidence can be changed again."
 
-    return _ask(request, place, verb, act, is_allowed=page.status.may("withdraw"))
+    return ask(request, place, verb, act, is_allowed=page.status.may("withdraw"))
 
 
 @login_required
@@ -224,7 +234,7 @@ def gate_recuse(request: SignedInRequest, product: str, version: str, gate: str)
         recuse(gate_id=place.gate.pk, round_number=data["round"], actor=request.user, comment=data["comment"])
         return f"You stepped aside from round {data['round']}."
 
-    return _ask(request, place, recuse_verb(page, form), act, is_allowed=page.status.may("recuse"))
+    return ask(request, place, recuse_verb(page, form), act, is_allowed=page.status.may("recuse"))
 
 
 def _slip_words(place: Place, today: date) -> str:
@@ -269,7 +279,7 @@ def gate_waive(request: SignedInRequest, product: str, version: str, gate: str) 
         )  # fmt: skip
         return f"{place.gate.name} is waived until {data['expires_on']:%-d %b %Y}."
 
-    return _ask(request, place, verb, act, is_allowed=page.status.may("waive"))
+    return ask(request, place, verb, act, is_allowed=page.status.may("waive"))
 
 
 @login_required
@@ -296,7 +306,7 @@ def gate_revoke(request: SignedInRequest, product: str, version: str, gate: str,
         return f"Your decision as {found.role.name} is revoked."
 
     allowed = f"revoke:{found.pk}" in page_at(place, request.user).status.allowed_actions
-    return _ask(request, place, verb, act, is_allowed=allowed)
+    return ask(request, place, verb, act, is_allowed=allowed)
 
 
 @login_required
@@ -321,4 +331,4 @@ def condition_close(request: SignedInRequest, product: str, version: str, gate: 
         return "The condition is closed."
 
     page = page_at(place, request.user)
-    return _ask(request, place, verb, act, is_allowed=page.may_close(found))
+    return ask(request, place, verb, act, is_allowed=page.may_close(found))

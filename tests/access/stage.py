@@ -208,6 +208,11 @@ def _seat(product: Product) -> ApproverRole:
     return ApproverRole.objects.get(product=product, gate_key=GATE, key="finance")
 
 
+def _empty(release: Release) -> str:
+    """The key of a required deliverable of the second gate, which has no evidence yet."""
+    return Deliverable.objects.filter(gate__release=release, gate__position=2, is_required=True)[0].key
+
+
 def _add_notices(place: Place, people: Mapping[str, User]) -> None:
     """A notice about this product in everybody's list, so that each person reads one of their own."""
     event = Delivery.objects.filter(event__product=place.product, channel=Channel.APP).order_by("-pk")[0]
@@ -272,6 +277,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     for name in ("gate-withdraw", "gate-decide", "gate-recuse", "gate-record", "gate-record-pdf", "rounds"):
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}
+    names["gate-except"] = release("W.work") | {"gate": "use-case-definition"}
     names["gate-revoke"] = gate("W.decided") | {"decision": decision.pk}
     names["condition-close"] = gate("W.decided") | {"condition": Condition.objects.get(decision=decision).pk}
     names["inbox-decide"] = {"submission": review.pk}
@@ -312,6 +318,7 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
             "gate-decide": decision,
             "inbox-decide": decision,
             "gate-recuse": {"comment": REASON, "round": 1},
+            "gate-except": {"what": f"deliverable:{_empty(work)}", "reason": REASON, "expires_on": soon},
             "gate-waive": {"reason": REASON, "expires_on": soon},
             "gate-revoke": {"reason": REASON},
             "condition-close": {"note": "The price list is there."},

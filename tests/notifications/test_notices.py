@@ -268,7 +268,7 @@ def test_every_row_has_its_own_key_and_a_kind_that_exists() -> None:
 WANTS = {
     "To prepare", "Waiting for you", "Approved by {role}", "To mend", "Declined", "Approved", "To do", "Withdrawn",
     "Waived", "To settle", "Stepped aside", "Blocked", "Waiting for you, late", "Late", "Slipping", "Re-planned",
-    "Released", "On hold", "Resumed", "Cancelled", "For you to follow",
+    "Released", "On hold", "Resumed", "Cancelled", "Excused", "For you to follow",
 }  # fmt: skip
 
 

@@ -663,4 +663,6 @@ def test_a_recusal_that_breaks_the_quorum_is_seen_by_the_pm(cast: Cast) -> None:
     gate = market_of(release_of_today(cast))
     submit(cast, gate, on=days_ago(3))
     recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="My own plan.", clock=at(days_ago(2)))
-    assert "Its quorum cannot be reached any more" in text_of(client_of(cast.pm).get(address(gate)))
+    assert "Engineering cannot reach its quorum: 1 of 1 seats stepped aside." in text_of(
+        client_of(cast.pm).get(address(gate))
+    )

@@ -84,6 +84,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "gate-record-pdf": ("outsider", f"{GATE}record.pdf"),
     "gate-withdraw": ("pm", f"{GATE}withdraw/"),
     "gate-recuse": ("approver", f"{GATE}recuse/"),
+    "gate-except": ("executive", f"{FULL}gates/functional-completeness/exceptions/"),
     "gate-waive": ("executive", f"{GATE}waive/"),
     "gate-revoke": ("second_approver", f"{GATE}decisions/{{decision}}/revoke/"),
     "condition-close": ("pm", f"{GATE}conditions/{{condition}}/close/"),
