@@ -5,7 +5,9 @@ from datetime import date
 import pytest
 from django.contrib.auth.models import Group
 
+from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.decisions import NewCondition, recuse
+from approvals.actions.exceptions import expire_exceptions, grant_exception
 from approvals.actions.people import add_to_group, deactivate_person, save_group
 from approvals.actions.rounds import expire_waivers, withdraw_submission
 from approvals.actions.seats import grant_seat
@@ -356,11 +358,17 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     waive(cast, gate_of(release, "functional-completeness"), on=37, until=38)
     expire_waivers(day(39), clock=at(39))
     readiness = gate_of(release, READINESS)
+    grant_exception(
+        gate_id=readiness.pk, kind="deliverable", subject="runbooks", reason="The supplier writes them next week.",
+        expires_on=day(45), actor=cast.executive, clock=at(39),
+    )  # fmt: skip
     submit(cast, readiness, on=40)
     approve(cast, readiness, "engineering", on=41)
     recuse(gate_id=readiness.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(41))
     waive(cast, readiness, on=42)
     ship_release(release_id=release.pk, actor=cast.pm, released_on=day(42), clock=at(42))
+    expire_exceptions(day(46), clock=at(46))
+    mark_overdue_conditions(day(51), clock=at(51))
     add_stakeholder(of=release, person=cast.outsider, actor=cast.pm, clock=at(42))
     used = set()
     for event in Event.objects.select_related("actor", "product", "release__product").order_by("pk"):
