@@ -461,6 +461,7 @@ class RoundSeen(models.Model):
     person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
     gate = models.ForeignKey(Gate, models.CASCADE, related_name="+")
     number = models.PositiveIntegerField()
+    before = models.PositiveIntegerField(null=True, help_text="The round read before this one; null: none was.")
     seen_at = models.DateTimeField()
 
     class Meta:

@@ -2,7 +2,16 @@
 
 from django.urls import path
 
-from approvals.views import evidence, exceptions, files, gates, inbox, record, rounds
+from approvals.views import (
+    evidence,
+    exceptions,
+    files,
+    gates,
+    inbox,
+    record,
+    rounds,
+    seen,
+)
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
@@ -13,6 +22,7 @@ urlpatterns = [
     path(f"{GATE}submit/", gates.gate_submit, name="gate-submit"),
     path(f"{GATE}withdraw/", gates.gate_withdraw, name="gate-withdraw"),
     path(f"{GATE}decide/", gates.gate_decide, name="gate-decide"),
+    path(f"{GATE}seen/", seen.gate_seen, name="gate-seen"),
     path(f"{GATE}recuse/", gates.gate_recuse, name="gate-recuse"),
     path(f"{GATE}waive/", gates.gate_waive, name="gate-waive"),
     path(f"{GATE}exceptions/", exceptions.gate_except, name="gate-except"),

@@ -229,6 +229,21 @@
   });
   for (const name of ["sendError", "timeout"]) on(name, (e) => { if (!polled(e)) failure(e.detail.target, "No connection. Nothing was saved; what you typed is still here. Try again."); });
 
+  // ---- a round counts as read after three seconds on the screen
+  const seen = $("form[data-seen]");
+  if (seen) {
+    let timer = 0;
+    const look = () => {
+      clearTimeout(timer);
+      if (!doc.hidden) timer = setTimeout(() => {
+        doc.removeEventListener("visibilitychange", look);
+        fetch(seen.action, { method: "POST", body: new FormData(seen), redirect: "manual" }).catch(() => {});
+      }, 3000);
+    };
+    doc.addEventListener("visibilitychange", look);
+    look();
+  }
+
   // ---- a form that came back: its summary is the first thing to hear
   $("[data-focus]")?.focus();
 })();

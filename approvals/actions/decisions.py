@@ -8,6 +8,7 @@ from django.db import transaction
 
 from approvals import rules, status
 from approvals.actions.rounds import end_round, facts_of, lock_gate, pass_gate, require_running
+from approvals.actions.seen import remember_round
 from approvals.actions.signing import Signature, require_signature
 from approvals.facts import GateFacts
 from approvals.kinds import RoundState, Verdict
@@ -126,6 +127,7 @@ def record_decision(
         time_zone=signed.time_zone,
     )
     facts.add_decision(decision)
+    remember_round(gate, actor, submission.number, locked.at)
     opened = [
         Condition.objects.create(decision=decision, gate=gate, text=c.text, owner=c.owner, due_on=c.due_on)
         for c in checked
@@ -245,6 +247,7 @@ def recuse(*, gate_id: int, round_number: int, actor: User, comment: str, clock:
     comment = require_text("comment", comment, "A comment that says why", most=rules.COMMENT_LENGTH)
     recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
     facts.recused |= {actor.pk}
+    remember_round(gate, actor, submission.number, locked.at)
     locked.record(EventKind.RECUSED, gate=gate, data={"round": submission.number, "comment": comment})
     _tell_if_stuck(locked, gate)
     locked.finish()

@@ -26,6 +26,7 @@ from approvals.pages.checks import (
     passed_words,
 )
 from approvals.pages.items import Item, author_names, draft_item, frozen_items
+from approvals.pages.since import Since, since_when
 from approvals.permissions import Holder
 from approvals.status import GateStatus, RoleStatus, gate_status, vote_refusal
 from gatekeeper.accounts.models import User
@@ -576,15 +577,20 @@ class GatePage:
         return frozen_items(frozen, author_names(frozen, [self.round.submitted_by, *known]))
 
     @cached_property
+    def since(self) -> Since | None:
+        """The round from which the person is told what changed."""
+        return since_when(self.gate, self.user)
+
+    @cached_property
     def previous_round(self) -> Submission | None:
-        """The round before the latest, with its snapshot."""
-        if self.round is None or self.round.number < 2:
+        """That round, with its snapshot."""
+        if self.since is None or not self.since.number:
             return None
-        return Submission.objects.filter(gate=self.gate, number=self.round.number - 1).first()
+        return Submission.objects.filter(gate=self.gate, number=self.since.number).first()
 
     @cached_property
     def comparison(self) -> Comparison | None:
-        """What changed since the round before."""
+        """What changed since the round that the person read last."""
         if self.previous_round is None:
             return None
         old = frozen_items(self.previous_round.frozen, {})
@@ -603,9 +609,12 @@ class GatePage:
         return declines_of(self.gate, self.user, after=self.gate.round_number - ROUNDS_SHOWN - 1)
 
     @property
-    def declined_before(self) -> Declined | None:
-        """The decline that the present round answers."""
-        return self.declines.get(self.round.number - 1) if self.round is not None else None
+    def declines_since(self) -> list[Declined]:
+        """The declines that the present round answers, from the round on that the person read last; newest first."""
+        if self.since is None:
+            return []
+        numbers = range(self.gate.round_number - 1, self.since.number - 1, -1)
+        return [self.declines[number] for number in numbers if number in self.declines]
 
     @property
     def declined_now(self) -> Declined | None:

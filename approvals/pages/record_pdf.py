@@ -167,7 +167,18 @@ class _Numbered(Canvas):
         right, top = width - MARGIN, height - 46
         self.setFillColor(INK)
         self.setFont(BOLD, 8.5)
-        self.drawString(MARGIN, top, "Gate record")
+        self.setFillColor(HexColor("#2a4fc4"))
+        self.roundRect(MARGIN, top - 3.5, 13, 13, 3, stroke=0, fill=1)
+        self.setStrokeColor(HexColor("#ffffff"))
+        self.setLineWidth(1.3)
+        self.setLineCap(1)
+        tick = self.beginPath()
+        tick.moveTo(MARGIN + 3.6, top + 3)
+        tick.lineTo(MARGIN + 5.8, top + 0.8)
+        tick.lineTo(MARGIN + 9.6, top + 5.4)
+        self.drawPath(tick)
+        self.setFillColor(INK)
+        self.drawString(MARGIN + 19, top, "Gate record")
         self.setFont(BODY, 8)
         self.drawRightString(right, top, _fit(f"{record.organisation or 'gatekeeper'} · Confidential", 300))
         self.setLineWidth(0.8)
@@ -303,12 +314,13 @@ def _story(record: GateRecord, w: _Writer, verify_url: str) -> list[Flowable]:
              [w.p(r.digest[:32], HASH), w.p(r.digest[32:], HASH)]]
             for r in record.rounds
         ]  # fmt: skip
-        story.append(w.table(("No.", "Submitted", "Outcome", "Digest, SHA-256"), rows, (1, 6, 5, 5)))
+        story.append(w.table(("No.", "Submitted", "Outcome", "Digest, SHA-256"), rows, (1, 5.4, 5, 6)))
     story.append(section("History"))
     rows = [[h.when, [w.p(h.text), *([w.p(f"“{h.quote}”", SMALL)] if h.quote else [])]] for h in record.history]
     story.append(w.table(("", ""), rows, (4, 12)) if rows else w.p("Nothing has happened yet.", SMALL))
     said = "comment" if record.comment_count == 1 else "comments"
     more = " Earlier events are left out here; the activity of the release has them." if record.has_more_history else ""
+    story.append(Spacer(0, 4))
     story.append(w.p(f"The discussion has {record.comment_count} {said}; they are no decisions.{more}", SMALL))
     story += [Spacer(0, 12), KeepTogether(_integrity(record, w, verify_url))]
     return story
@@ -353,7 +365,7 @@ def _evidence(record: GateRecord, w: _Writer) -> list[Flowable]:
         [w.p(e.deliverable, STRONG), e.kind, e.author, [w.p(line, HASH) for line in e.hash_lines]]
         for e in record.evidence
     ]
-    found: list[Flowable] = [w.table(("Deliverable", "Kind", "From", "SHA-256"), rows, (5, 5, 3, 5.2))]
+    found: list[Flowable] = [w.table(("Deliverable", "Kind", "From", "SHA-256"), rows, (4.6, 4, 3, 6.2))]
     for text in record.texts:
         found.append(w.p(text.deliverable, _style(9, 13, BOLD, spaceBefore=8, keepWithNext=1)))
         found += [w.p(part, _style(9, 13, spaceAfter=3)) for part in text.paragraphs]

@@ -274,7 +274,15 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     submitted = gate("W.review") | {"deliverable": brief, "number": 2}
     names["evidence-first-file/submitted"] = submitted
     names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
-    for name in ("gate-withdraw", "gate-decide", "gate-recuse", "gate-record", "gate-record-pdf", "rounds"):
+    for name in (
+        "gate-withdraw",
+        "gate-decide",
+        "gate-recuse",
+        "gate-record",
+        "gate-record-pdf",
+        "gate-seen",
+        "rounds",
+    ):
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}
     names["gate-except"] = release("W.work") | {"gate": "use-case-definition"}
@@ -315,6 +323,7 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
             },
             "gate-submit": {"summary": "Please look at the brief."},
             "gate-withdraw": {"reason": REASON},
+            "gate-seen": {"round": 1},
             "gate-decide": decision,
             "inbox-decide": decision,
             "gate-recuse": {"comment": REASON, "round": 1},

@@ -30,7 +30,15 @@ OPEN = {
     "healthz", "readyz", "sign-in", "sign-out", "password-reset", "password-reset-sent", "password-set",
 }  # fmt: skip
 # Allowed, and yet no row changes: sessions and mails are no rows, and these seats and playbooks are there already.
-WITHOUT_ROWS = {"sign-in", "sign-out", "setup", "setup-playbooks", "seats-prepare", "settings-person-link"}
+WITHOUT_ROWS = {
+    "sign-in",
+    "sign-in-again",
+    "sign-out",
+    "setup",
+    "setup-playbooks",
+    "seats-prepare",
+    "settings-person-link",
+}
 WITHOUT_ROWS |= {"password-reset", "password-set"}
 ADMIN = "admin:"
 # Of a restricted product these people see nothing; the others are asked because they see it by a right of their own.
