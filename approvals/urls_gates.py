@@ -7,6 +7,7 @@ from approvals.views import (
     exceptions,
     files,
     gates,
+    images,
     inbox,
     record,
     rounds,
@@ -38,6 +39,11 @@ urlpatterns = [
     path(f"{GATE}evidence/<slug:deliverable>/<int:number>/", files.evidence_first_file, name="evidence-first-file"),
     path(
         f"{GATE}evidence/<slug:deliverable>/<int:number>/files/<int:file>/", files.evidence_file, name="evidence-file"
+    ),
+    path(
+        f"{GATE}evidence/<slug:deliverable>/<int:number>/images/<int:file>/",
+        images.evidence_image,
+        name="evidence-image",
     ),
     path(
         f"{GATE}evidence/<slug:deliverable>/<int:number>/restore/", evidence.evidence_restore, name="evidence-restore"

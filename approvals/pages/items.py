@@ -13,6 +13,9 @@ from approvals.models import Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 
 WORDS_PER_MINUTE = 220
+# Types that are shown in place, as found by the content of a file; larger images are for download.
+IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
+IMAGE_LIMIT = 10_000_000
 
 
 @dataclass(frozen=True)
@@ -31,6 +34,11 @@ class ItemFile:
         """What stands in the file's square: PDF, XLSX."""
         suffix = self.name.rpartition(".")[2] if "." in self.name else ""
         return suffix.upper() if 0 < len(suffix) <= 4 and suffix.isalnum() else "FILE"
+
+    @property
+    def is_image(self) -> bool:
+        """Whether it is shown in place."""
+        return self.id is not None and self.content_type in IMAGES and self.size <= IMAGE_LIMIT
 
     @property
     def scan_words(self) -> str:

@@ -41,6 +41,10 @@ from releases.rules import planned_dates
 
 PUBLIC, RESTRICTED = "insight-lake", "signal-stream"
 GATE = "market-opportunity"
+# the smallest picture there is
+PIXEL = (
+    b"GIF89a\x01\x00\x01\x00\x80\x00\x00\xff\xff\xff\x00\x00\x00,\x00\x00\x00\x00\x01\x00\x01\x00\x00\x02\x02D\x01\x00;"
+)
 REASON = "Because the walk over every address asks for a reason."
 # user names by the table's columns; vera and dora are nobody of the demo
 PEOPLE: Mapping[str, str] = {
@@ -169,10 +173,11 @@ def _gate(release: Release) -> Gate:
 
 
 def _supply(release: Release, owner: User) -> None:
-    """Every deliverable of the first gate, the first with a file in two versions."""
+    """Every deliverable of the first gate, the first with a file in two versions, the second with an image."""
     for number, thing in enumerate(Deliverable.objects.filter(gate=_gate(release)).order_by("position")):
         if number:
-            save_evidence(deliverable_id=thing.pk, actor=owner, kind="text", text="What we found.")
+            image = [SimpleUploadedFile("market.gif", PIXEL, "image/gif")] if number == 1 else []
+            save_evidence(deliverable_id=thing.pk, actor=owner, kind="text", text="What we found.", uploads=image)
             continue
         for words in (b"first", b"second"):
             upload = SimpleUploadedFile("brief.txt", words, "text/plain")
@@ -273,16 +278,14 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     names["evidence-file"] = names["evidence-first-file"] | {"file": _file(slug, "W.work", brief, 1)}
     submitted = gate("W.review") | {"deliverable": brief, "number": 2}
     names["evidence-first-file/submitted"] = submitted
+    pictured = Deliverable.objects.filter(gate=review.gate).order_by("position")[1].key
+    for name, number in (("evidence-image", "W.work"), ("evidence-image/submitted", "W.review")):
+        names[name] = gate(number) | {"deliverable": pictured, "number": 1, "file": _file(slug, number, pictured, 1)}
     names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
-    for name in (
-        "gate-withdraw",
-        "gate-decide",
-        "gate-recuse",
-        "gate-record",
-        "gate-record-pdf",
-        "gate-seen",
-        "rounds",
-    ):
+    of_review = (
+        "gate-withdraw", "gate-decide", "gate-recuse", "gate-record", "gate-record-pdf", "gate-seen", "rounds",
+    )  # fmt: skip
+    for name in of_review:
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}
     names["gate-except"] = release("W.work") | {"gate": "use-case-definition"}

@@ -106,9 +106,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 # Pages that show one thing, or lead elsewhere.
 NO_ROWS = {
-    "healthz", "readyz", "verify", "sign-in", "sign-in-again", "password-reset", "password-reset-sent", "password-set",
-    "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted", "release-activate",
-    "release-resume", "release-ship", "release-correct-date", "evidence-first-file", "evidence-first-file/submitted",
+    "healthz", "readyz", "verify", "sign-in", "sign-in-again", "password-reset", "password-reset-sent",
+    "password-set", "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted",
+    "release-activate", "release-resume", "release-ship", "release-correct-date", "evidence-first-file",
+    "evidence-first-file/submitted", "evidence-image", "evidence-image/submitted",
 }  # fmt: skip
 
 
