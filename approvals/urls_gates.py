@@ -13,11 +13,13 @@ from approvals.views import (
     rounds,
     seen,
 )
+from approvals.views import batches, discussion, evidence, exceptions, files, gates, inbox, record, rounds
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
 urlpatterns = [
     path("inbox/", inbox.inbox, name="inbox"),
+    path("inbox/approve/", batches.inbox_approve, name="inbox-approve"),
     path("inbox/<int:submission>/decide/", inbox.inbox_decide, name="inbox-decide"),
     path(GATE, gates.gate, name="gate"),
     path(f"{GATE}submit/", gates.gate_submit, name="gate-submit"),
@@ -32,6 +34,9 @@ urlpatterns = [
     path(f"{GATE}record/", record.gate_record_page, name="gate-record"),
     path(f"{GATE}record.pdf", record.gate_record_pdf, name="gate-record-pdf"),
     path("verify/", record.verify, name="verify"),
+    path(f"{GATE}discussion/", discussion.discussion, name="discussion"),
+    path(f"{GATE}discussion/people/", discussion.mention_options, name="mention-options"),
+    path(f"{GATE}discussion/<int:comment>/", discussion.comment_edit, name="comment-edit"),
     path(f"{GATE}rounds/", rounds.round_list, name="rounds"),
     path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
     path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),

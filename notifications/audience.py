@@ -6,11 +6,11 @@ from enum import StrEnum
 from functools import cached_property
 
 from django.contrib.auth.models import Group
-from django.db.models import Q
+from django.db.models import Min, Q
 from django.utils.text import slugify
 
 from approvals.kinds import RoundState, Verdict
-from approvals.models import Decision, GateRole, Recusal, Submission
+from approvals.models import Comment, Decision, GateRole, Recusal, Submission
 from approvals.permissions import seat_holders
 from notifications.facts import EventFacts
 from notifications.models import Watch
@@ -28,6 +28,8 @@ class Audience(StrEnum):
     FOLLOWERS = "followers"  # watchers and stakeholders of the release and of its product
     INFORMED = "informed"  # the functions that the gate informs, through the product line's default groups
     PERSON = "person"  # the one person whom the event names
+    MENTIONED = "mentioned"  # the people whom a comment newly names
+    TALKERS = "talkers"  # who has submitted a round of the gate or written in its discussion before
 
 
 class Crowd:
@@ -75,6 +77,17 @@ class Crowd:
     def _person(self, facts: EventFacts) -> set[int]:
         person = facts.data.get("person") or facts.data.get("owner")
         return {person} if isinstance(person, int) else set()
+
+    def _mentioned(self, facts: EventFacts) -> set[int]:
+        found = facts.data.get("mentions")
+        return {person for person in found if isinstance(person, int)} if isinstance(found, list) else set()
+
+    def _talkers(self, facts: EventFacts) -> set[int]:
+        gate, comment = facts.gate, facts.data.get("comment_id")
+        if gate is None or not isinstance(comment, int):
+            return set()
+        submitters, writers = self._talks
+        return submitters.get(gate.pk, set()) | {who for pk, who in writers.get(gate.pk, ()) if pk < comment}
 
     # --- whose turn it is --------------------------------------------------------------------------------------
 
@@ -152,6 +165,16 @@ class Crowd:
         ):
             found[pk].append((role, verdict, decider, principal))
         return found
+
+    @cached_property
+    def _talks(self) -> tuple[dict[int, set[int]], dict[int, set[tuple[int, int]]]]:
+        """By gate: who has submitted it, and (first comment, author) of everybody who wrote in its discussion."""
+        submitted = Submission.objects.filter(gate__in=self._gates).order_by().values_list("gate_id", "submitted_by_id")
+        wrote: dict[int, set[tuple[int, int]]] = defaultdict(set)
+        first = Comment.objects.filter(gate__in=self._gates).order_by().values_list("gate_id", "author_id")
+        for gate, author, pk in first.annotate(first=Min("pk")):
+            wrote[gate].add((pk, author))
+        return _sets(submitted.distinct()), wrote
 
     @cached_property
     def _watches(self) -> tuple[dict[int, set[int]], dict[int, set[int]]]:

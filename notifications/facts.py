@@ -81,7 +81,8 @@ class EventFacts:
             return reverse("product", args=[about["product"]]) if "product" in about else reverse("notifications")
         if is_release_page or "gate" not in about:
             return reverse("release", args=[about["product"], about["version"]])
-        return reverse("gate", args=[about["product"], about["version"], about["gate"]])
+        place = reverse("gate", args=[about["product"], about["version"], about["gate"]])
+        return f"{place}#comment-{self.data['comment_id']}" if "comment_id" in self.data else place
 
     @cached_property
     def words(self) -> dict[str, str]:

@@ -68,6 +68,7 @@ FOLLOWS = "you watch it, decide at it, or are kept informed of it"
 MANAGERS, DECIDERS, LATE_DECIDERS, PERSON = (
     (Audience.MANAGERS,), (Audience.DECIDERS,), (Audience.LATE_DECIDERS,), (Audience.PERSON,),
 )  # fmt: skip
+MENTIONED = (Audience.MENTIONED,)
 FOLLOWERS = (Audience.FOLLOWERS, Audience.INFORMED)
 AROUND_GATE = (Audience.SEATS, *FOLLOWERS)
 
@@ -247,6 +248,31 @@ NOTICES: tuple[Notice, ...] = (
         heading="{release} follows version {version} of its playbook",
         lead="{actor} moved {release} to version {version} of its playbook. Passed gates stay as they were decided.",
         action="See the gates", why=FOLLOWS, rows=("playbook_changes", "moves", "target"), quote="reason",
+    ),
+    Notice(
+        key="mentioned", kind=EventKind.COMMENT_ADDED, to=MENTIONED, icon="message-square",
+        subject="For you to answer: {release}, {gate}, {actor} mentions you",
+        line="{actor} mentions you in the discussion of {gate}",
+        heading="{actor} mentions you",
+        lead="{actor} mentions you in the discussion of {gate}. A comment is not a decision.",
+        action="Read and answer", why="you are mentioned", quote="text",
+    ),
+    Notice(
+        key="commented", kind=EventKind.COMMENT_ADDED, to=(*MANAGERS, Audience.TALKERS), icon="message-square",
+        subject="New comment: {release}, {gate}",
+        line="{actor} commented on {gate}",
+        heading="{actor} commented on {gate}",
+        lead="{actor} wrote in the discussion of {gate}.",
+        action="Read and answer", why="you manage this release, submitted this gate or took part in its discussion",
+        quote="text",
+    ),
+    Notice(
+        key="mentioned_later", kind=EventKind.COMMENT_EDITED, to=MENTIONED, icon="message-square",
+        subject="For you to answer: {release}, {gate}, {actor} mentions you",
+        line="{actor} mentions you in the discussion of {gate}",
+        heading="{actor} mentions you",
+        lead="{actor} changed a comment in the discussion of {gate} and mentions you.",
+        action="Read and answer", why="you are mentioned", quote="text",
     ),
     Notice(
         key="shipped", kind=EventKind.RELEASE_SHIPPED, to=(*MANAGERS, *FOLLOWERS), icon="rocket",

@@ -356,6 +356,8 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
         ("The exception for ", B(f.get("name") or f.get("subject")), " at ", f.gate, " has expired"),
         icon="triangle-alert",
     ),
+    EventKind.COMMENT_ADDED: lambda f: Sentence(("commented on ", B(f.gate)), f.get("text"), "message-square"),
+    EventKind.COMMENT_EDITED: lambda f: Sentence(("changed a comment on ", B(f.gate)), f.get("text"), "message-square"),
     EventKind.SEAT_CREATED: _seats,
     EventKind.WATCH_STARTED: lambda _f: Sentence(("began to watch",), icon="eye"),
     EventKind.WATCH_ENDED: lambda _f: Sentence(("stopped watching",), icon="eye-off"),
@@ -366,7 +368,10 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
 # Told by another event of the same moment, so feeds leave them out; the full activity page has them all.
 TOLD_ELSEWHERE = (EventKind.GATE_DUE_CHANGED, EventKind.RELEASE_SLIPPED, EventKind.GATE_DECLINED)
 # A release's short feed leaves out the many steps of preparing evidence too.
-LEFT_OUT = (*TOLD_ELSEWHERE, EventKind.EVIDENCE_SAVED, EventKind.EVIDENCE_REMOVED, EventKind.CHECK_REPORTED)
+LEFT_OUT = (
+    *TOLD_ELSEWHERE, EventKind.EVIDENCE_SAVED, EventKind.EVIDENCE_REMOVED, EventKind.CHECK_REPORTED,
+    EventKind.COMMENT_EDITED,
+)  # fmt: skip
 
 
 def sentence(event: Event, gate_names: Mapping[str, str]) -> Sentence:

@@ -25,6 +25,11 @@
     if (opener) opener.click();
     return !!opener;
   };
+  const tick = () => {
+    const row = rowOf(doc.activeElement), box = row && $("[data-pick]", row);
+    if (box) box.click();
+    return !!box;
+  };
   const keys = {
     "/": () => {
       const box = $("[data-search]");
@@ -34,7 +39,7 @@
       return true;
     },
     "?": () => { const list = $("#shortcuts"); list?.togglePopover(); return !!list; },
-    j: () => move(1), k: () => move(-1), a: () => open("approve"), d: () => open("decline"),
+    j: () => move(1), k: () => move(-1), a: () => open("approve"), d: () => open("decline"), x: tick,
     g: () => { leader = Date.now(); return true; },
   };
   const escape = (el) => {
@@ -64,6 +69,81 @@
     }
     if (Object.hasOwn(keys, e.key) && keys[e.key]()) e.preventDefault();
   });
+
+  // ---- ticked rows: how many, and none of them
+  const countPicks = () => {
+    const count = $$("[data-pick]:checked").length, words = $("[data-pick-count]"), button = $("[data-pick-button]");
+    if (words) words.textContent = `${count} ${count === 1 ? "gate" : "gates"} ticked.`;
+    if (button && words) button.textContent = `Approve ${count}`;
+  };
+  doc.addEventListener("change", (e) => { if (e.target.matches("[data-pick]")) countPicks(); });
+  doc.addEventListener("click", (e) => {
+    if (!e.target.closest?.("[data-pick-none]")) return;
+    for (const box of $$("[data-pick]:checked")) box.checked = false;
+    countPicks();
+    $("[data-pick]")?.focus();
+  });
+  countPicks();
+
+  // ---- people behind an @
+  let seeking = 0;
+  const atWord = (area) => {
+    const found = /(?:^|[\s(,;:])@([\p{L}\w.+-]{0,60})$/u.exec(area.value.slice(0, area.selectionStart));
+    return found && { text: found[1], from: area.selectionStart - found[1].length };
+  };
+  const peopleOf = (area) => doc.getElementById(area.getAttribute("aria-controls"));
+  const closePeople = (area) => {
+    seeking += 1;
+    const list = peopleOf(area);
+    if (list) { list.hidden = true; list.replaceChildren(); }
+    area.removeAttribute("aria-activedescendant");
+  };
+  const pointAt = (area, option) => {
+    for (const one of peopleOf(area).children) one.ariaSelected = String(one === option);
+    area.setAttribute("aria-activedescendant", option.id);
+    option.scrollIntoView({ block: "nearest" });
+  };
+  const takePerson = (area, option) => {
+    const word = atWord(area);
+    if (word) area.setRangeText(`${option.dataset.value} `, word.from, area.selectionStart, "end");
+    closePeople(area);
+    area.focus();
+  };
+  const seekPeople = async (area) => {
+    const word = atWord(area), turn = seeking += 1, list = peopleOf(area);
+    if (!word) return closePeople(area);
+    await new Promise((done) => { setTimeout(done, 150); });
+    if (turn !== seeking) return;
+    try {
+      const answer = await fetch(`${area.dataset.mentions}?q=${encodeURIComponent(word.text)}`, { headers: { "HX-Request": "true" } });
+      if (!answer.ok || answer.redirected) return;
+      const found = new DOMParser().parseFromString(await answer.text(), "text/html").body.children;
+      if (turn !== seeking) return;
+      list.replaceChildren(...found);
+      list.hidden = !list.children.length;
+      const status = $("[role=status]", area.parentElement), count = list.children.length;
+      if (status) status.textContent = count ? `${count} ${count === 1 ? "person" : "people"}. Arrow keys choose, Enter takes.` : "Nobody by that name.";
+      if (count) pointAt(area, list.firstElementChild); else area.removeAttribute("aria-activedescendant");
+    } catch { /* suggestions only help */ }
+  };
+  doc.addEventListener("input", (e) => { if (e.target.dataset?.mentions) seekPeople(e.target); });
+  doc.addEventListener("focusout", (e) => { if (e.target.dataset?.mentions) closePeople(e.target); });
+  doc.addEventListener("mousedown", (e) => {
+    const option = e.target.closest?.(".mention-list [role=option]");
+    if (option) { e.preventDefault(); takePerson($("[data-mentions]", option.closest(".mention-box")), option); }
+  });
+  doc.addEventListener("keydown", (e) => {
+    const area = e.target, list = area.dataset?.mentions && peopleOf(area);
+    if (!list || list.hidden || e.ctrlKey || e.metaKey || e.altKey) return;
+    const all = [...list.children], at = all.findIndex((one) => one.ariaSelected === "true");
+    if (e.key === "Escape") closePeople(area);
+    else if (e.key === "ArrowDown") pointAt(area, all[(at + 1) % all.length]);
+    else if (e.key === "ArrowUp") pointAt(area, all[(at - 1 + all.length) % all.length]);
+    else if ((e.key === "Enter" || e.key === "Tab" && !e.shiftKey) && at >= 0) takePerson(area, all[at]);
+    else return;
+    e.preventDefault();
+    e.stopPropagation();
+  }, true);
 
   // ---- menus close by a click elsewhere
   doc.addEventListener("click", (e) => {

@@ -187,6 +187,18 @@ class DecisionForm(forms.Form):
         }  # fmt: skip
 
 
+class BatchForm(forms.Form):
+    """One comment for several approvals; which ones, the ticks say."""
+
+    comment = long_text("Comment", rows=2, hint="Stands beside each of these approvals.")
+
+
+class CommentForm(forms.Form):
+    """A word in the discussion."""
+
+    text = long_text("Comment", rows=2)
+
+
 class WithdrawForm(forms.Form):
     reason = long_text("Reason", hint="Kept in the history; the approvers are told.")
 

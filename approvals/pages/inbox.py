@@ -1,37 +1,22 @@
 """What waits for a person, as rows: a fixed number of queries for a page of any length."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
-from django.db.models import Count, F, QuerySet
+from django.db.models import Count, F, Q, QuerySet
 
-from approvals.inbox import waiting_for
 from approvals.kinds import EvidenceKind, RoundState, Verdict
-from approvals.models import ApproverRole, Decision, Deliverable, Evidence, GateRole, Submission
-from approvals.pages.gate import joined, ordinal
+from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, GateRole, Submission
+from approvals.pages.gate import days, joined, ordinal
+from approvals.pages.waiting import GROUPS, Entry, RoleProgress, week_of
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import day_of, working_days_left
 from releases.kinds import GateState, ReleaseState
 from releases.querysets import visible_products
 
-LATE, THIS_WEEK, NEXT_WEEK, LATER = "Late", "This week", "Next week", "Later"
-GROUPS = (LATE, THIS_WEEK, NEXT_WEEK, LATER)
 SUMMARY_LENGTH = 160
-
-
-@dataclass(frozen=True)
-class RoleProgress:
-    """A role of a round: how many approvals it has and needs, and whether the person holds it."""
-
-    key: str
-    name: str
-    quorum: int
-    approvals: int
-    is_mine: bool
-
-    @property
-    def is_done(self) -> bool:
-        return self.approvals >= self.quorum
+FEW_DAYS = 5
 
 
 @dataclass(frozen=True)
@@ -40,7 +25,7 @@ class InboxRow:
 
     submission: Submission
     today: date
-    roles: tuple[RoleProgress, ...]
+    entry: Entry
     deliverables: int
     supplied: int
     changes: int
@@ -57,14 +42,21 @@ class InboxRow:
         return (self.due_on - self.today).days
 
     @property
+    def working_days_left(self) -> int:
+        return working_days_left(self.today, self.due_on)
+
+    @property
+    def days_waiting(self) -> int:
+        """Calendar days since the round was submitted."""
+        return (self.today - day_of(self.submission.submitted_at)).days
+
+    @property
     def group(self) -> str:
-        """Weeks begin on Monday."""
-        if self.days_left < 0:
-            return LATE
-        sunday = self.today + timedelta(days=6 - self.today.weekday())
-        if self.due_on <= sunday:
-            return THIS_WEEK
-        return NEXT_WEEK if self.due_on <= sunday + timedelta(days=7) else LATER
+        return week_of(self.due_on, self.today)
+
+    @property
+    def roles(self) -> tuple[RoleProgress, ...]:
+        return self.entry.roles
 
     @property
     def is_late(self) -> bool:
@@ -75,14 +67,39 @@ class InboxRow:
         return self.days_left <= 1
 
     @property
+    def due_words(self) -> str:
+        """Why it stands where it does: "Late 3 days", "Due tomorrow", "In 5 days"."""
+        if self.is_late:
+            return f"Late {days(-self.days_left)}"
+        return {0: "Due today", 1: "Due tomorrow"}.get(self.days_left, f"In {self.days_left} days")
+
+    @property
+    def left_words(self) -> str:
+        """How many working days are left, while a weekend makes that another number than the days."""
+        left = self.working_days_left
+        if self.days_left < 2 or left == self.days_left or left > FEW_DAYS:
+            return ""
+        return f"{left} working {'day' if left == 1 else 'days'}"
+
+    @property
+    def stands_in_for(self) -> str:
+        """For whom the person would decide; empty when a seat is their own."""
+        return joined(sorted({role.principal for role in self.mine})) if self.entry.is_stand_in else ""
+
+    @property
     def approved(self) -> int:
         return sum(role.is_done for role in self.roles)
 
     @property
     def mine(self) -> list[RoleProgress]:
-        """The person's roles that still need approvals, the one that needs most first."""
-        mine = [role for role in self.roles if role.is_mine and not role.is_done]
-        return sorted(mine, key=lambda role: role.approvals - role.quorum)
+        return self.entry.mine
+
+    def hat(self, picked: str = "") -> RoleProgress | None:
+        """The role of a plain approval that asks nothing more: the only one, or the one that was picked."""
+        mine = self.mine
+        if self.submission.gate.needs_signature:
+            return None
+        return mine[0] if len(mine) == 1 else next((role for role in mine if role.key == picked), None)
 
     @property
     def summary(self) -> str:
@@ -102,10 +119,20 @@ class InboxRow:
     @property
     def consequence(self) -> str:
         """What an approval would do, in the role that comes first."""
-        if not self.mine:
-            return ""
-        me = self.mine[0]
-        left = [role.name for role in self.roles if role.quorum - role.approvals - (role.key == me.key) > 0]
+        return self.effect(self.mine[0]) if self.mine else ""
+
+    @property
+    def passes(self) -> bool:
+        """Whether the first role's approval would pass the gate."""
+        return bool(self.mine) and not self._left(self.mine[0])
+
+    def _left(self, me: RoleProgress) -> list[str]:
+        """The roles that still need approvals after one in this role."""
+        return [role.name for role in self.roles if role.quorum - role.approvals - (role.key == me.key) > 0]
+
+    def effect(self, me: RoleProgress) -> str:
+        """What an approval in a role would do."""
+        left = self._left(me)
         if not left:
             return "You are the last one: with your approval the gate passes."
         rest = f"After it, {'only ' if len(left) == 1 else ''}{joined(left)} {'is' if len(left) == 1 else 'are'} left."
@@ -113,56 +140,33 @@ class InboxRow:
             return rest
         return f"You are the {ordinal(me.approvals + 1)} of {me.quorum} approvals needed from {me.name}. {rest}"
 
-    @property
-    def passes(self) -> bool:
-        """Whether the first role's approval would pass the gate."""
-        return bool(self.mine) and not any(
-            role.quorum - role.approvals - (role.key == self.mine[0].key) > 0 for role in self.roles
-        )
 
-
-def inbox_rows(submissions: Iterable[Submission], user: User, today: date) -> list[InboxRow]:
-    """Rows of one page of rounds: six queries, however many."""
-    listed = list(submissions)
-    if not listed:
+def inbox_rows(entries: Sequence[Entry], user: User, today: date) -> list[InboxRow]:
+    """Rows of one page of what waits, in its order: five queries, however many."""
+    if not entries:
         return []
-    gates = [s.gate_id for s in listed]
-    held = set(ApproverRole.objects.filter(gate_roles__gate__in=gates).held_by(user).values_list("pk", flat=True))
-    approvals = {
-        (submission, role): count
-        for submission, role, count in Decision.objects.filter(
-            submission__in=[s.pk for s in listed], verdict=Verdict.APPROVE, revocation__isnull=True
-        )
-        .order_by()
-        .values_list("submission", "role")
-        .annotate(count=Count("pk"))
-    }
-    roles: dict[int, list[GateRole]] = {}
-    for row in GateRole.objects.filter(gate__in=gates).select_related("role").order_by("position"):
-        roles.setdefault(row.gate_id, []).append(row)
+    gates = [entry.gate_id for entry in entries]
+    rounds = (
+        Submission.objects.filter(pk__in=[entry.pk for entry in entries])
+        .select_related("gate", "gate__release", "gate__release__product", "submitted_by")
+        .defer("snapshot")
+        .in_bulk()
+    )
     wanted = dict(Deliverable.objects.filter(gate__in=gates).order_by().values_list("gate").annotate(count=Count("pk")))
-    before = _rounds_before(listed, user)
+    before = _rounds_before(list(rounds.values()), user)
     supplied, changed = _evidence(gates, before)
     return [
         InboxRow(
-            submission=s,
+            submission=rounds[entry.pk],
             today=today,
-            roles=tuple(
-                RoleProgress(
-                    key=row.role.key,
-                    name=row.role.name,
-                    quorum=row.quorum,
-                    approvals=approvals.get((s.pk, row.role_id), 0),
-                    is_mine=row.role_id in held,
-                )
-                for row in roles.get(s.gate_id, ())
-            ),
-            deliverables=wanted.get(s.gate_id, 0),
-            supplied=supplied.get(s.gate_id, 0),
-            changes=changed.get(s.gate_id, 0),
-            declined_before=before[s.gate_id][1] if s.gate_id in before else "",
+            entry=entry,
+            deliverables=wanted.get(entry.gate_id, 0),
+            supplied=supplied.get(entry.gate_id, 0),
+            changes=changed.get(entry.gate_id, 0),
+            declined_before=before[entry.gate_id][1] if entry.gate_id in before else "",
         )
-        for s in listed
+        for entry in entries
+        if entry.pk in rounds
     ]
 
 
@@ -216,24 +220,19 @@ class Group:
     """Rows that are due in one stretch of time."""
 
     name: str
-    rows: tuple[InboxRow, ...]
+    rows: tuple[tuple[InboxRow, RoleProgress | None], ...]
 
     @property
     def anchor(self) -> str:
         return self.name.lower().replace(" ", "-")
 
 
-def grouped(rows: Sequence[InboxRow]) -> list[Group]:
-    """Rows by when they are due; groups without rows are left out."""
-    by_name: dict[str, list[InboxRow]] = {}
+def grouped(rows: Sequence[InboxRow], picked: str = "") -> list[Group]:
+    """Rows by when they are due, each with the role of a plain approval; groups without rows are left out."""
+    by_name: dict[str, list[tuple[InboxRow, RoleProgress | None]]] = {}
     for row in rows:
-        by_name.setdefault(row.group, []).append(row)
+        by_name.setdefault(row.group, []).append((row, row.hat(picked)))
     return [Group(name, tuple(by_name[name])) for name in GROUPS if name in by_name]
-
-
-def waiting_rounds(user: User) -> QuerySet[Submission]:
-    """`waiting_for`, without the frozen evidence that a list does not show."""
-    return waiting_for(user).defer("snapshot")
 
 
 def decided_by(user: User) -> QuerySet[Decision]:
@@ -247,6 +246,22 @@ def decided_by(user: User) -> QuerySet[Decision]:
         .defer("submission__snapshot")
         .order_by("-decided_at", "-pk")
     )  # fmt: skip
+
+
+def own_conditions(user: User) -> QuerySet[Condition]:
+    """Open conditions that the person owns, the most urgent first, on products that they still see."""
+    return (
+        Condition.objects.filter(visible_products(user, "gate__release__product__"), owner=user, closed_at__isnull=True)
+        .exclude(gate__release__state__in=[ReleaseState.CANCELLED])
+        .select_related("gate", "gate__release", "gate__release__product", "decision", "decision__role")
+        .order_by("due_on", "pk")
+    )
+
+
+def condition_counts(user: User, today: date) -> tuple[int, int]:
+    """How many open conditions the person owns, and how many of them are late."""
+    found = own_conditions(user).order_by().aggregate(all=Count("pk"), late=Count("pk", filter=Q(due_on__lt=today)))
+    return found["all"], found["late"]
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ from approvals.pages.items import Item
 from approvals.pages.signature import signature_card
 from approvals.views.access import the_release, today
 from approvals.views.signing import is_fresh
+from approvals.views.talk import talk
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError
@@ -186,6 +187,7 @@ def show_gate(request: SignedInRequest, place: Place, shown: Shown | None = None
         "kept": shown.kept,
         "all_open": request.GET.get("open") == "all",
         "is_decision_refused": shown.decision is not None,
+        **talk(request, place.gate, place.release),
         **shown.more,
     }
     if page.hats:

@@ -16,6 +16,7 @@ from django.core.management import call_command
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 
+from approvals.actions.comments import add_comment
 from approvals.actions.decisions import NewCondition, record_decision
 from approvals.actions.evidence import save_evidence
 from approvals.actions.people import create_person, deactivate_person
@@ -291,7 +292,13 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     names["gate-except"] = release("W.work") | {"gate": "use-case-definition"}
     names["gate-revoke"] = gate("W.decided") | {"decision": decision.pk}
     names["condition-close"] = gate("W.decided") | {"condition": Condition.objects.get(decision=decision).pk}
+    for name in ("discussion", "mention-options"):
+        names[name] = gate("W.review")
+    note = add_comment(gate_id=review.gate_id, actor=review.submitted_by, text="Anything unclear? @grace").comment
+    names["comment-edit"] = gate("W.review") | {"comment": note.pk}
+    place.data |= {name: {"text": "Clear, thank you."} for name in ("discussion", "comment-edit")}
     names["inbox-decide"] = {"submission": review.pk}
+    place.data["inbox-approve"] = {"pick": [f"{review.pk}-1-sales"]}
 
 
 def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook: Playbook) -> None:

@@ -36,7 +36,7 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 # no pages: files, and parts that htmx puts into one
 NOT_PAGES = {"healthz", "readyz", "portfolio-export", "gate-record-pdf", "evidence-file", "evidence-file/submitted",
-             "holder-options", "release-new-dates", "evidence-image", "evidence-image/submitted",
+             "holder-options", "release-new-dates", "mention-options", "evidence-image", "evidence-image/submitted",
              "evidence-first-file", "evidence-first-file/submitted"}  # fmt: skip
 SAMPLE = {"home", "inbox", "portfolio", "product-seats", "release", "gate", "release-new", "notifications"}
 WATCHERS = ("owner", "administrator", "approver", "executive", "portfolio", "anonymous")

@@ -5,6 +5,7 @@ from datetime import date
 import pytest
 from django.contrib.auth.models import Group
 
+from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.decisions import NewCondition, recuse
 from approvals.actions.exceptions import expire_exceptions, grant_exception
@@ -370,6 +371,8 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     expire_exceptions(day(46), clock=at(46))
     mark_overdue_conditions(day(51), clock=at(51))
     add_stakeholder(of=release, person=cast.outsider, actor=cast.pm, clock=at(42))
+    said = add_comment(gate_id=readiness.pk, actor=cast.pm, text="Out, @sara.", clock=at(42)).comment
+    edit_comment(comment_id=said.pk, actor=cast.pm, text="Out, @sara and @erik.", clock=at(42))
     used = set()
     for event in Event.objects.select_related("actor", "product", "release__product").order_by("pk"):
         facts = with_facts([event])[event.pk]
@@ -383,3 +386,17 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
                 assert "by ," not in text, text
             used.add(notice.key)
     assert {notice.key for notice in NOTICES} - used == {"cancelled"}
+
+
+def test_a_comment_is_told_to_who_is_mentioned_and_to_who_takes_part(cast: Cast, gate: Gate) -> None:
+    submit(cast, gate, actor=cast.second_pm)
+    add_comment(gate_id=gate.pk, actor=cast.outsider, text="How many customers?", clock=at(2))
+    relay_all(on=2)
+    assert told(EventKind.COMMENT_ADDED) == {"commented": {"petra", "quinn"}}, "not the writer"
+    answer = add_comment(gate_id=gate.pk, actor=cast.pm, text="@erik knows.", clock=at(3)).comment
+    relay_all(on=3)
+    assert told(EventKind.COMMENT_ADDED) == {"mentioned": {"erik"}, "commented": {"otto", "quinn"}}
+    assert told(EventKind.COMMENT_ADDED, Channel.EMAIL)["mentioned"] == {"erik"}
+    edit_comment(comment_id=answer.pk, actor=cast.pm, text="@erik and @sara know.", clock=at(3))
+    relay_all(on=3)
+    assert told(EventKind.COMMENT_EDITED) == {"mentioned_later": {"sara"}}

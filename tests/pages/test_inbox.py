@@ -12,7 +12,8 @@ from approvals.actions.evidence import save_evidence
 from approvals.actions.rounds import withdraw_submission
 from approvals.actions.seats import grant_seat
 from approvals.models import Decision, Submission
-from approvals.pages.inbox import InboxRow, grouped, inbox_rows, waiting_rounds
+from approvals.pages.inbox import InboxRow, grouped, inbox_rows
+from approvals.pages.waiting import waiting_list
 from gatekeeper.common.calendars import day_of
 from releases.actions.products import change_product
 from releases.actions.releases import hold_release
@@ -47,14 +48,14 @@ def test_a_row_says_what_when_and_how_ready(cast: Cast) -> None:
     approve(cast, gate, "sales", on=days_ago(1))
     page = client_of(cast.approver).get("/inbox/")
     text = text_of(page)
-    assert "1 gate · you decide as Engineering · ordered by due date" in text
+    assert "1 gate · you decide as Engineering · the most urgent first" in text
     assert "In 10 days" in text
     assert "Router 1.0" in text
     assert "Petra Manager" in text
     assert "Mind the price." in text
     assert "2 of 2 deliverables" in text
     assert "1 of 2 roles approved" in text
-    assert "<title>Waiting for you (1) - gatekeeper</title>" in page.content.decode()
+    assert "<title>(1) Waiting for you - gatekeeper</title>" in page.content.decode()
 
 
 def test_a_later_round_says_what_changed_since_you_declined(cast: Cast) -> None:
@@ -75,12 +76,13 @@ def test_a_later_round_says_what_changed_since_you_declined(cast: Cast) -> None:
 
 def test_rows_stand_in_groups_of_weeks(cast: Cast) -> None:
     waiting(cast)
-    (row,) = inbox_rows(waiting_rounds(cast.approver), cast.approver, day_of(timezone.now()))
+    today = day_of(timezone.now())
+    (row,) = inbox_rows(waiting_list(cast.approver, today), cast.approver, today)
     due = row.due_on
     monday = due - timedelta(days=due.weekday())
 
     def group(today_is: object) -> str:
-        return InboxRow(row.submission, today_is, row.roles, 0, 0, 0, "").group  # type: ignore[arg-type]
+        return InboxRow(row.submission, today_is, row.entry, 0, 0, 0, "").group  # type: ignore[arg-type]
 
     assert group(due + timedelta(days=1)) == "Late"
     assert group(due) == "This week"
@@ -96,7 +98,7 @@ def test_the_most_urgent_comes_first_and_late_ones_say_so(cast: Cast) -> None:
     waiting(cast, "2.0", target=78)
     text = text_of(client_of(cast.approver).get("/inbox/"))
     assert text.index("Router 2.0") < text.index("Router 1.0")
-    assert "2 days late" in text
+    assert "Late 2 days" in text
     assert "Late 1" in text
 
 
@@ -126,7 +128,7 @@ def test_the_second_click_decides_and_the_row_leaves(cast: Cast) -> None:
     assert answer.status_code == 200
     assert "<html" not in html
     assert f'id="row-{submission.pk}"' not in html
-    assert "<title>Waiting for you (1) - gatekeeper</title>" in html
+    assert "<title>(1) Waiting for you - gatekeeper</title>" in html
     assert "Approved Router 1.0, Market Opportunity, as Engineering." in text_of(answer)
     assert 'id="waiting-count" hx-swap-oob="true"' in html
     assert "data-focus" in html

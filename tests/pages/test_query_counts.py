@@ -18,12 +18,13 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.decisions import NewCondition, record_decision, revoke_decision
 from approvals.actions.evidence import save_evidence
 from approvals.actions.people import add_to_group, save_group
 from approvals.actions.rounds import submit_evidence
 from approvals.actions.seats import grant_seat
-from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
+from approvals.models import ApproverRole, Comment, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from notifications.actions import add_stakeholder, watch
@@ -48,6 +49,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "inbox": ("approver", "/inbox/"),
     "inbox/decided": ("approver", "/inbox/?show=decided"),
     "inbox/open": ("approver", "/inbox/?open={waiting}"),
+    "inbox/filtered": ("approver", "/inbox/?q=r&role=engineering"),
+    "inbox/conditions": ("pm", "/inbox/?show=conditions"),
+    "inbox-approve": ("approver", "/inbox/approve/?{picks}"),
     "portfolio": ("executive", "/portfolio/?state=all"),
     "portfolio/recorded": ("executive", "/portfolio/?state=recorded"),
     "portfolio/by pm": ("pm", "/portfolio/?group=pm&sort=-slip"),
@@ -88,6 +92,10 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "gate-waive": ("executive", f"{GATE}waive/"),
     "gate-revoke": ("second_approver", f"{GATE}decisions/{{decision}}/revoke/"),
     "condition-close": ("pm", f"{GATE}conditions/{{condition}}/close/"),
+    "discussion": ("outsider", f"{GATE}discussion/"),
+    "discussion/earlier": ("pm", f"{GATE}discussion/?before=999999"),
+    "mention-options": ("pm", f"{GATE}discussion/people/?q=p"),
+    "comment-edit": ("pm", f"{GATE}discussion/{{comment}}/"),
     "rounds": ("pm", f"{GATE}rounds/"),
     "round": ("pm", f"{GATE}rounds/{{round}}/"),
     "notifications": ("pm", "/notifications/"),
@@ -198,6 +206,8 @@ class World:
         submit_evidence(gate_id=gate.pk, actor=cast.pm, summary=f"Round for {number}.")
         gate.refresh_from_db()
         today = day_of(timezone.now())
+        note = add_comment(gate_id=gate.pk, actor=cast.pm, text=f"Word {number} for @sara and @p{number}.").comment
+        edit_comment(comment_id=note.pk, actor=cast.pm, text=f"Word {number} for @sara, @erik and @p{number}.")
         first = self.decide(gate, cast.second_approver, "sales", "approve")
         revoke_decision(decision_id=first.pk, actor=cast.second_approver, reason="Too early.")
         conditions = [NewCondition(f"Condition {n}", cast.pm, today + timedelta(days=9)) for n in range(number + 1)]
@@ -219,6 +229,11 @@ class World:
             "round": gate.round_number,
             "decision": decision.pk,
             "condition": Condition.objects.filter(gate=gate).order_by("-pk")[0].pk,
+            "comment": Comment.objects.filter(gate=gate).order_by("-pk")[0].pk,
+            "picks": "&".join(
+                f"pick={pk}-{number}-engineering"
+                for pk, number in Submission.objects.filter(state="open").values_list("pk", "number")
+            ),
             "waiting": Submission.objects.filter(gate=gate).order_by("-pk")[0].pk,
             "person": self.cast.second_approver.pk,
             "approver": self.cast.approver.pk,
