@@ -3,6 +3,8 @@
 from django.urls import path
 
 from approvals.views import (
+    batches,
+    discussion,
     evidence,
     exceptions,
     files,
@@ -13,7 +15,6 @@ from approvals.views import (
     rounds,
     seen,
 )
-from approvals.views import batches, discussion, evidence, exceptions, files, gates, inbox, record, rounds
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
 
