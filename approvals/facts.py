@@ -33,7 +33,9 @@ from releases.models import Gate, Release
 from releases.permissions import who_may_see
 
 ROLES = Prepared(lambda gate: GateRole.objects.filter(gate=gate).select_related("role").order_by("position"))
-DELIVERABLES = Prepared(lambda gate: Deliverable.objects.filter(gate=gate).order_by("position"))
+DELIVERABLES = Prepared(
+    lambda gate: Deliverable.objects.filter(gate=gate).select_related("assignee").order_by("position")
+)
 EVIDENCE = Prepared(
     lambda gate: (
         Evidence.objects.filter(deliverable__gate=gate, is_latest=True)

@@ -4,7 +4,9 @@ from django.urls import path
 
 from approvals.views import (
     batches,
+    deliverables,
     discussion,
+    drafts,
     evidence,
     exceptions,
     files,
@@ -14,6 +16,7 @@ from approvals.views import (
     record,
     rounds,
     seen,
+    uploads,
 )
 
 GATE = "releases/<slug:product>/<str:version>/gates/<slug:gate>/"
@@ -41,6 +44,20 @@ urlpatterns = [
     path(f"{GATE}rounds/", rounds.round_list, name="rounds"),
     path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
     path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),
+    path(f"{GATE}evidence/<slug:deliverable>/assign/", deliverables.deliverable_assign, name="deliverable-assign"),
+    path(f"{GATE}evidence/<slug:deliverable>/draft/", drafts.evidence_draft, name="evidence-draft"),
+    path(
+        f"{GATE}evidence/<slug:deliverable>/draft/discard/",
+        drafts.evidence_draft_discard,
+        name="evidence-draft-discard",
+    ),
+    path(f"{GATE}evidence/<slug:deliverable>/uploads/", uploads.evidence_uploads, name="evidence-uploads"),
+    path(f"{GATE}evidence/<slug:deliverable>/uploads/<int:upload>/", uploads.evidence_upload, name="evidence-upload"),
+    path(
+        f"{GATE}evidence/<slug:deliverable>/uploads/<int:upload>/remove/",
+        uploads.evidence_upload_remove,
+        name="evidence-upload-remove",
+    ),
     path(f"{GATE}evidence/<slug:deliverable>/remove/", evidence.evidence_remove, name="evidence-remove"),
     path(f"{GATE}evidence/<slug:deliverable>/<int:number>/", files.evidence_first_file, name="evidence-first-file"),
     path(

@@ -413,6 +413,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=7),
         "options": {"expires": 3000},
     },
+    "clear-files": {
+        "task": "approvals.tasks.clear_files",
+        "schedule": crontab(minute=37),
+        "options": {"expires": 3000},
+    },
     "clear-sessions": {
         "task": "gatekeeper.common.tasks.clear_sessions",
         "schedule": crontab(hour=3, minute=17),

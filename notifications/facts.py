@@ -118,6 +118,7 @@ class EventFacts:
             "shift": self._shift(),
             "next": self._next_words(),
             "version": str(data.get("version", "")),
+            "thing": str(data.get("name", "")) if "deliverable" in data else "",
         }
 
     def _over(self) -> str:

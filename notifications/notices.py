@@ -22,7 +22,7 @@ APP = (Channel.APP,)
 
 # Words that are names or days, printed bold.
 STRONG = frozenset(
-    {"actor", "gate", "release", "role", "roles", "due_when", "expires", "released", "resume_by", "held"}
+    {"actor", "gate", "release", "thing", "role", "roles", "due_when", "expires", "released", "resume_by", "held"}
 )
 
 # (text, whether it is bold)
@@ -88,6 +88,14 @@ NOTICES: tuple[Notice, ...] = (
         heading="{gate} waits for your decision",
         lead="{actor} submitted round {round} on {when}.{as_role} It is due {due_when}.",
         action="Read and decide", why=DECIDES, rows=("due", "roles", "if_missed"), quote="summary",
+    ),
+    Notice(
+        key="assigned", kind=EventKind.DELIVERABLE_ASSIGNED, to=PERSON, icon="prep",
+        subject="For you to supply: {thing}, {release}, {gate}",
+        line="{actor} assigned {thing} at {gate} to you",
+        heading="{thing} is assigned to you",
+        lead="{actor} asks you to supply {thing} for {gate}, which is due {due_when}.",
+        action="Supply it", why="it is assigned to you", rows=("due",),
     ),
     Notice(
         key="role_approved", kind=EventKind.DECISION_RECORDED, to=MANAGERS, icon="ok", channels=APP,

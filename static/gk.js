@@ -233,40 +233,52 @@
     const details = input.closest("details");
     if (details) details.open = true;
     const kind = $("[name=kind][value=file]", card);
-    if (kind) kind.checked = true;
+    // a text or a link that is being written stays, and has files beside it
+    if (kind && !$$("[name=text],[name=url]", card).some((field) => field.value)) kind.checked = true;
     input.files = e.dataTransfer.files;
     input.dispatchEvent(new Event("change", { bubbles: true }));
     input.focus();
   });
 
-  // ---- drafts save themselves: five seconds after a change, and on leaving the field
-  const drafts = new WeakMap();
-  const save = async (field) => {
-    const state = drafts.get(field);
+  // ---- drafts save themselves: within five seconds of a change, on leaving a field, and when the page is left.
+  // A field or a whole form says where to (data-autosave); files have a way of their own.
+  const drafts = new Map();
+  const save = async (owner, keepalive = false) => {
+    const state = drafts.get(owner);
     if (!state?.dirty || state.busy) return;
+    if (!owner.isConnected) return drafts.delete(owner);
     Object.assign(state, { dirty: false, busy: true });
-    clearTimeout(state.timer);
-    const status = doc.getElementById(field.dataset.status), say = (words) => { if (status) status.textContent = words; };
+    clearTimeout(state.timer); state.timer = 0;
+    const status = doc.getElementById(owner.dataset.status), say = (words) => { if (status) status.textContent = words; };
+    const form = owner.form || owner, sent = new FormData(form);
+    for (const input of $$("input[type=file]", form)) sent.delete(input.name);
     try {
-      const answer = await fetch(field.dataset.autosave, { method: "POST", body: new FormData(field.form), headers: { Accept: "application/json" } });
+      const answer = await fetch(owner.dataset.autosave, { method: "POST", body: sent, headers: { Accept: "application/json" }, keepalive });
       const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
       if (answer.ok && !answer.redirected) {
-        say(body.saved || "Draft saved");
-        if (body.version !== undefined && field.form.elements.version) field.form.elements.version.value = body.version;
+        say(body.saved ?? "Draft saved");
+        if (body.version !== undefined && form.elements.version) form.elements.version.value = body.version;
       } else { state.dirty = answer.status >= 500; say(body.detail || body.message || "Not saved. Keep this page open and save by hand."); }
     } catch { state.dirty = true; say("No connection. The draft is not saved yet."); }
     state.busy = false;
-    if (state.dirty) state.timer = setTimeout(save, 5000, field);
+    if (state.dirty) state.timer ||= setTimeout(save, 5000, owner);
   };
-  doc.addEventListener("input", (e) => {
-    const field = e.target;
-    if (!field.dataset?.autosave || !field.form) return;
-    const state = drafts.get(field) || {};
-    drafts.set(field, Object.assign(state, { dirty: true }));
-    clearTimeout(state.timer);
-    state.timer = setTimeout(save, 5000, field);
+  const ownerOf = (el) => el.closest?.("[data-autosave]");
+  for (const name of ["input", "change"]) doc.addEventListener(name, (e) => {
+    const owner = ownerOf(e.target);
+    if (!owner || e.target.type === "file") return;
+    if (!drafts.has(owner)) drafts.set(owner, {});
+    const state = drafts.get(owner);
+    state.dirty = true;
+    state.timer ||= setTimeout(save, 5000, owner);
   });
-  doc.addEventListener("focusout", (e) => { if (e.target.dataset?.autosave) save(e.target); });
+  doc.addEventListener("focusout", (e) => { const owner = ownerOf(e.target); if (owner) save(owner); });
+  addEventListener("pagehide", () => { for (const owner of drafts.keys()) save(owner, true); });
+  doc.addEventListener("submit", (e) => {
+    // what is sent now need not be kept as a draft; a preview keeps nothing
+    if (e.submitter?.name === "preview") save(e.target);
+    else drafts.delete(e.target);
+  });
 
   // ---- htmx: the token, who gets the focus, and words for failures
   const failure = (target, words) => {

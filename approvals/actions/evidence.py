@@ -9,14 +9,9 @@ from urllib.parse import urlsplit
 from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 
-from approvals.actions.files import (
-    MOST_FILES,
-    StoredFile,
-    discard_stored,
-    require_editable,
-    require_editable_deliverable,
-    store_upload,
-)
+from approvals.actions.drafts import TEXT_LENGTH
+from approvals.actions.editing import require_editable, require_editable_deliverable
+from approvals.actions.files import MOST_FILES, StoredFile, discard_stored, drop_uploads, store_upload
 from approvals.kinds import EvidenceKind
 from approvals.models import Deliverable, Evidence, EvidenceDraft, EvidenceFile, Upload
 from gatekeeper.accounts.models import User
@@ -28,9 +23,6 @@ from releases.actions.slips import record_misses
 from releases.kinds import EventKind
 from releases.locking import LockedRelease, lock_release
 from releases.models import Gate
-
-TEXT_LENGTH = 100_000
-
 
 _DELIVERABLE = Prepared(lambda thing: Deliverable.objects.filter(pk=thing).select_related("gate"))
 _LATEST = Prepared(lambda thing: Evidence.objects.filter(deliverable=thing, is_latest=True).order_by())
@@ -76,7 +68,7 @@ def save_evidence(
 ) -> Evidence:
     """Save the next version of a deliverable's evidence: markdown text, link, files, or tick with a note.
 
-    The actor's draft is gone afterwards.
+    The actor's draft is gone afterwards, and so are uploads that did not become files of it.
 
     Args:
         uploads: files that come with the form.
@@ -111,11 +103,14 @@ def save_evidence(
             deliverable = require_editable_deliverable(deliverable_id, actor)
             for upload in uploads:
                 stored.append(store_upload(upload, deliverable, actor, clock))  # noqa: PERF401  # those before an error
-        return _save(deliverable_id, actor, content, stored, received, keep, expected_version, clock)
+        saved = _save(deliverable_id, actor, content, stored, received, keep, expected_version, clock)
     except BaseException:
         for one in stored:
             discard_stored(one)
         raise
+    # what was uploaded and left out of this version
+    drop_uploads(deliverable_id=deliverable_id, actor=actor)
+    return saved
 
 
 @transaction.atomic

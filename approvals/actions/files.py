@@ -18,18 +18,18 @@ from django.core.files.uploadedfile import UploadedFile
 from django.db import transaction
 from django.db.models import Sum
 
+from approvals.actions.drafts import begin_draft
+from approvals.actions.editing import require_editable_deliverable
 from approvals.filetypes import content_type_of
 from approvals.models import Deliverable, EvidenceFile, Upload, evidence_path
 from approvals.scanners import Infected, scan
-from approvals.status import EDITABLE
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
-from gatekeeper.common.errors import Conflict, NotAllowed, Refused, Unavailable
+from gatekeeper.common.errors import Conflict, Refused, Unavailable
 from releases.actions.slips import record_misses
-from releases.kinds import EventKind, GateState, ReleaseState
+from releases.kinds import EventKind
 from releases.locking import lock_release
-from releases.models import Gate, Product, Release
-from releases.permissions import product_permissions
+from releases.models import Product
 
 log = logging.getLogger(__name__)
 
@@ -65,27 +65,6 @@ def clean_file_name(name: str) -> str:
         stem, dot, suffix = kept.rpartition(".")
         kept = f"{stem[: 190 - len(suffix)]}.{suffix}" if dot and len(suffix) < 20 else kept[:200]
     return kept or "file"
-
-
-def require_editable(release: Release, gate: Gate, actor: User) -> None:
-    """Refuse what may not change the evidence of a gate: the wrong person, or the wrong time."""
-    if not product_permissions(actor, release.product) & {"manage_product", "contribute"}:
-        raise NotAllowed("no_contribute", f"You may not supply evidence for {release.product}.")
-    if not release.is_running:
-        words = ReleaseState(release.state).label.lower()
-        raise Conflict("release_not_active", f"{release} is {words}; evidence cannot be changed now.")
-    if gate.state not in EDITABLE:
-        hint = " Withdraw the round first." if gate.state == GateState.IN_REVIEW else ""
-        raise Conflict(
-            "evidence_frozen", f"{gate.name} is {GateState(gate.state).label.lower()}; its evidence is frozen.{hint}"
-        )
-
-
-def require_editable_deliverable(deliverable_id: int, actor: User) -> Deliverable:
-    """The same for a deliverable as it is stored now, without the release's lock: for what is not evidence yet."""
-    found = Deliverable.objects.select_related("gate__release__product").get(pk=deliverable_id)
-    require_editable(found.gate.release, found.gate, actor)
-    return found
 
 
 # --- Room ---------------------------------------------------------------------------------------------------------
@@ -232,6 +211,7 @@ def begin_upload(
         default_storage.save(path, ContentFile(b""))
     except OSError as error:
         raise _no_room(error) from error
+    begin_draft(deliverable, actor, at)
     return Upload.objects.create(
         deliverable=deliverable, author=actor, file=path, name=name, size=size, mark=mark[:64], begun_at=at,
         touched_at=at,
@@ -292,6 +272,20 @@ def finish_upload(*, upload_id: int, actor: User, clock: Clock = database_clock)
     return upload
 
 
+def receive_whole(*, deliverable_id: int, actor: User, upload: UploadedFile, clock: Clock = database_clock) -> Upload:
+    """Keep a file that came with a form, so that it need not be sent again if the rest of the form is refused."""
+    begun = begin_upload(
+        deliverable_id=deliverable_id, actor=actor, name=upload.name or "", size=upload.size or 0, clock=clock
+    )
+    try:
+        for data in upload.chunks(PIECE):
+            begun = receive_piece(upload_id=begun.pk, actor=actor, offset=begun.received, data=data, clock=clock)
+        return finish_upload(upload_id=begun.pk, actor=actor, clock=clock)
+    except BaseException:
+        remove_upload(upload_id=begun.pk, actor=actor)
+        raise
+
+
 def remove_upload(*, upload_id: int, actor: User) -> None:
     """Abort an upload, or take a finished one away before it has become evidence."""
     upload = Upload.objects.filter(pk=upload_id, author=actor).first()
@@ -305,6 +299,12 @@ def _drop(upload: Upload) -> bool:
     if deleted:
         default_storage.delete(str(upload.file.name))
     return bool(deleted)
+
+
+def drop_uploads(*, deliverable_id: int, actor: User) -> None:
+    """Take all of somebody's uploads for a deliverable away that have not become evidence."""
+    for upload in Upload.objects.filter(deliverable=deliverable_id, author=actor):
+        _drop(upload)
 
 
 # --- What is left over --------------------------------------------------------------------------------------------

@@ -3,7 +3,7 @@
 Lengths and rules are the actions': these forms only read what was typed, so that each rule stands in one place.
 """
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from copy import deepcopy
 from dataclasses import dataclass
 from datetime import date
@@ -15,6 +15,7 @@ from approvals.actions.decisions import NewCondition
 from approvals.forms.people import PersonField
 from approvals.forms.releases import DayField
 from approvals.kinds import EvidenceKind, Verdict
+from approvals.pages.words import joined
 from gatekeeper.accounts.models import User
 from gatekeeper.common.requests import whole_number
 
@@ -67,8 +68,17 @@ class EvidenceForm(forms.Form):
     note = long_text("Note", rows=2)
     version = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
-    def __init__(self, *args: Any, key: str, **kwargs: Any) -> None:
+    gives_up_vote = forms.BooleanField(error_messages={"required": "Confirm it, or let somebody else supply this."})
+
+    def __init__(self, *args: Any, key: str, at_stake: Sequence[str] = (), **kwargs: Any) -> None:
+        """`at_stake` names the roles in which the person cannot decide any more after their first save."""
         super().__init__(*args, **{"auto_id": f"ev-{key}-%s"} | kwargs)
+        if at_stake:
+            self.fields[
+                "gives_up_vote"
+            ].label = f"I give up my vote as {joined(at_stake)} in the next round, since I supply evidence for it"
+        else:
+            del self.fields["gives_up_vote"]
 
     @property
     def chosen(self) -> str:
@@ -82,12 +92,24 @@ class EvidenceForm(forms.Form):
         self.fields[name].widget.attrs["data-focus"] = ""
         return self
 
+    def leave_focus(self) -> None:
+        for bound in self.fields.values():
+            bound.widget.attrs.pop("data-focus", None)
+
+    def draft(self) -> dict[str, Any]:
+        """What `save_draft` takes, of a form that need not be whole."""
+        data = self.cleaned_data
+        return {
+            "kind": data.get("kind", "text"), "text": data.get("text", ""), "url": data.get("url", ""),
+            "note": data.get("note", ""), "kept": data.get("keep", ()), "base_version": data.get("version") or 0,
+        }  # fmt: skip
+
     def words(self) -> dict[str, Any]:
-        """What `save_evidence` takes."""
+        """What `save_evidence` takes, but for files that came with the form."""
         data = self.cleaned_data
         return {
             "kind": data["kind"], "text": data["text"], "url": data["url"], "note": data["note"],
-            "uploads": data["file"], "keep": data["keep"], "received": data["received"],
+            "keep": data["keep"], "received": data["received"],
             "expected_version": data["version"],
         }  # fmt: skip
 

@@ -14,7 +14,8 @@ from approvals.facts import GateFacts
 from approvals.feasibility import Shortage, gate_shortages
 from approvals.inbox import waiting_for
 from approvals.kinds import BlockerCode, RoundState, Verdict, WaiverKind
-from approvals.models import Condition, Decision, Deliverable, Submission
+from approvals.models import Condition, Decision, Submission
+from approvals.pages.cards import Card, cards_of
 from approvals.pages.changes import Comparison, ReadRow, compare, read_rows
 from approvals.pages.checks import (
     CheckLine,
@@ -25,8 +26,9 @@ from approvals.pages.checks import (
     frozen_excuses,
     passed_words,
 )
-from approvals.pages.items import Item, author_names, draft_item, frozen_items
+from approvals.pages.items import Item, author_names, frozen_items
 from approvals.pages.since import Since, since_when
+from approvals.pages.words import joined as joined
 from approvals.permissions import Holder
 from approvals.status import GateStatus, RoleStatus, gate_status, vote_refusal
 from gatekeeper.accounts.models import User
@@ -35,7 +37,6 @@ from releases import rules as release_rules
 from releases.kinds import EventKind, GateState, ReleaseState
 from releases.models import DateMove, Event, Gate, Release, Slip
 from releases.permissions import is_administrator, product_permissions
-from releases.playbooks import DISCIPLINES
 
 ROUNDS_SHOWN = 8
 PEOPLE_SHOWN = 6
@@ -66,11 +67,6 @@ def gate_url(gate: Gate, release: Release, name: str = "gate", **more: str | int
     """An address below a gate."""
     kwargs = {"product": release.product.slug, "version": release.version, "gate": gate.key, **more}
     return reverse(name, kwargs=kwargs)
-
-
-def joined(words: Sequence[str], word: str = "and") -> str:
-    """A, B and C."""
-    return f"{', '.join(words[:-1])} {word} {words[-1]}" if len(words) > 1 else "".join(words)
 
 
 def days(count: int) -> str:
@@ -217,27 +213,6 @@ class Declined:
     comment: str
     role: str
     is_mine: bool
-
-
-@dataclass(frozen=True)
-class Card:
-    """A deliverable while evidence is gathered."""
-
-    deliverable: Deliverable
-    item: Item | None
-
-    @property
-    def owners(self) -> str:
-        """The disciplines that supply it."""
-        return joined([DISCIPLINES.get(code, code) for code in self.deliverable.disciplines])
-
-    @property
-    def anchor(self) -> str:
-        return f"d-{self.deliverable.key}"
-
-    @property
-    def is_ready(self) -> bool:
-        return self.item is not None
 
 
 @dataclass(frozen=True)
@@ -415,11 +390,7 @@ class GatePage:
 
     @cached_property
     def cards(self) -> list[Card]:
-        found = self.facts.evidence
-        return [
-            Card(thing, draft_item(found[thing.pk], thing) if thing.pk in found else None)
-            for thing in self.facts.deliverables
-        ]
+        return cards_of(self.facts, self.user, with_drafts=self.mode == "prepare")
 
     @property
     def ready(self) -> int:
@@ -477,7 +448,13 @@ class GatePage:
             icon = "dec" if code == BlockerCode.CHECK_FAILING else "rev"
             return BlockerLine(icon, text.rstrip("."), detail or "This list updates itself", "#checks")
         if code == BlockerCode.DELIVERABLE_MISSING:
-            thing = next(d for d in self.facts.deliverables if d.key == subject)
+            card = next(card for card in self.cards if card.deliverable.key == subject)
+            thing = card.deliverable
+            if self.may_edit and card.drafts:
+                note = "The draft is not marked as ready"
+                if card.my_draft is None:
+                    note = f"{card.writers}: the draft is not marked as ready"
+                return BlockerLine("prep", f"Finish {thing.name}", note, f"#d-{subject}")
             if self.may_edit:
                 return BlockerLine("none", f"Add {thing.name}", "Required by the playbook", f"#d-{subject}")
             return BlockerLine("none", f"Missing: {thing.name}", "Required by the playbook", "")

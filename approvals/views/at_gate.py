@@ -1,6 +1,6 @@
 """What the views of a gate share: finding it, and showing its page again after a form was refused."""
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -11,7 +11,8 @@ from django.utils.safestring import SafeString
 
 from approvals.forms.gates import DecisionForm, EvidenceForm, RecuseForm, SubmitForm, WithdrawForm
 from approvals.models import Deliverable, Evidence
-from approvals.pages.gate import Card, GatePage, gate_page, joined
+from approvals.pages.cards import Card, UploadRow, is_overtaken, my_latest_draft, upload_rows, vote_at_stake
+from approvals.pages.gate import GatePage, gate_page, joined
 from approvals.pages.items import Item
 from approvals.pages.signature import signature_card
 from approvals.views.access import the_release, today
@@ -75,13 +76,23 @@ class Editing:
     form: EvidenceForm
     preview: SafeString | None = None
     conflict: Item | None = None
+    uploads: Sequence[UploadRow] = ()
 
     @property
     def kept(self) -> list[int]:
-        """Ids of the files that go on: as typed, or all of them in a form that has just been opened."""
+        """Ids of the files that go on: as typed, as the draft has it, or all of them in a new form."""
         if self.form.is_bound:
             return list(self.form.cleaned_data.get("keep", ()))
+        draft = self.card.my_draft
+        if draft is not None:
+            return list(draft.kept)
         return [file.id for file in self.card.item.files if file.id is not None] if self.card.item else []
+
+    @property
+    def is_removed_under(self) -> bool:
+        """The draft was begun on evidence that somebody has removed since."""
+        draft = self.card.my_draft
+        return not self.form.is_bound and draft is not None and draft.base_version > 0 and self.card.item is None
 
 
 @dataclass
@@ -109,13 +120,25 @@ def stored_version(card: Card) -> int:
     return latest.first() or 0
 
 
-def open_card(card: Card, kind: str = "") -> Editing:
-    """The form of a deliverable with what it has now."""
-    item = card.item
-    initial: dict[str, Any] = {"version": stored_version(card), "kind": kind or (item.kind if item else "text")}
-    if item is not None:
-        initial |= {"text": item.text, "url": item.url, "note": item.note}
-    return Editing(card, EvidenceForm(initial=initial, key=card.deliverable.key).take_focus())
+def open_card(card: Card, user: User, kind: str = "", at_stake: Sequence[str] = ()) -> Editing:
+    """The form of a deliverable with the person's draft, or else with what it has now.
+
+    Somebody else's version that came after the draft began stands beside it, and the next save replaces it.
+    """
+    item, draft, version = card.item, card.my_draft, stored_version(card)
+    source = draft if draft is not None else item
+    initial: dict[str, Any] = {"version": version, "kind": kind or (source.kind if source else "text")}
+    if source is not None:
+        initial |= {"text": source.text, "url": source.url, "note": source.note}
+    form = EvidenceForm(initial=initial, key=card.deliverable.key, at_stake=at_stake).take_focus()
+    conflict = item if draft is not None and is_overtaken(draft, version) else None
+    return Editing(card, form, conflict=conflict, uploads=upload_rows(card.deliverable, user))
+
+
+def editing_again(card: Card, user: User, form: EvidenceForm, **more: Any) -> Editing:
+    """The form as it was typed."""
+    chosen = form.cleaned_data.get("received", ())
+    return Editing(card, form, uploads=upload_rows(card.deliverable, user, chosen), **more)
 
 
 def withdraw_verb(page: GatePage, form: WithdrawForm | None = None) -> Verb:
@@ -169,8 +192,13 @@ def show_gate(request: SignedInRequest, place: Place, shown: Shown | None = None
     page = page_at(place, request.user)
     editing = shown.editing
     if editing is None and page.mode == "prepare" and page.may_edit:
-        card = card_of(page, request.GET.get("edit", ""))
-        editing = open_card(card, request.GET.get("kind", "")) if card is not None else None
+        asked = request.GET.get("edit", "")
+        card = card_of(page, asked) if asked else my_latest_draft(page.cards)
+        if card is not None:
+            at_stake = vote_at_stake(page.facts, request.user)
+            editing = open_card(card, request.user, request.GET.get("kind", ""), at_stake)
+            if not asked:  # nobody asked for this field
+                editing.form.leave_focus()
     verbs = []
     if page.status.may("withdraw"):
         verbs.append(withdraw_verb(page))

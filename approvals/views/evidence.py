@@ -6,17 +6,23 @@ from django.http import Http404, HttpResponse
 from django.shortcuts import get_object_or_404, redirect, render
 from django.views.decorators.http import require_http_methods, require_POST
 
+from approvals.actions.drafts import save_draft
 from approvals.actions.evidence import remove_evidence, save_evidence
+from approvals.actions.files import receive_whole
+from approvals.facts import load_facts
 from approvals.forms.gates import EvidenceForm
 from approvals.kinds import EvidenceKind
 from approvals.markdown import render_markdown
-from approvals.models import Evidence
-from approvals.pages.gate import Card, GatePage, gate_url, sees_drafts
+from approvals.models import Deliverable, Evidence
+from approvals.pages.cards import Card, vote_at_stake
+from approvals.pages.gate import GatePage, gate_url, sees_drafts
+from approvals.views.access import today
 from approvals.views.at_gate import (
     Editing,
     Place,
     Shown,
     card_of,
+    editing_again,
     open_card,
     page_at,
     show_gate,
@@ -25,10 +31,12 @@ from approvals.views.at_gate import (
     the_gate,
 )
 from approvals.views.files import damaged_file, is_whole
+from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, is_fragment, refusal
 from gatekeeper.common.requests import whole_number
+from releases.models import Product
 from releases.permissions import product_permissions
 
 
@@ -37,7 +45,7 @@ def _card_address(place: Place, key: str, *, is_open: bool = False) -> str:
     return f"{url}?edit={key}#d-{key}" if is_open else f"{url}#d-{key}"
 
 
-def _fresh(request: SignedInRequest, place: Place, key: str) -> tuple[GatePage, Card]:
+def fresh_card(request: SignedInRequest, place: Place, key: str) -> tuple[GatePage, Card]:
     """The page and the card as they are after an action."""
     again = the_gate(request.user, place.release.product.slug, place.release.version, place.gate.key)
     page = page_at(again, request.user)
@@ -68,6 +76,18 @@ def _card(
     return render(request, "approvals/_card_answer.html", context, status=status)
 
 
+def answer_closed(request: SignedInRequest, place: Place, key: str) -> HttpResponse:
+    """A card after an action that closed its form, for htmx."""
+    page, card = fresh_card(request, place, key)
+    return _card(request, page, card, None)
+
+
+def require_supplier(user: User, product: Product) -> None:
+    """Refuse who may not supply evidence of a product."""
+    if not sees_drafts(product_permissions(user, product), is_admin=False):
+        raise NotAllowed("no_contribute", f"You may not supply evidence for {product}.")
+
+
 @login_required
 @require_http_methods(["GET", "POST"])
 def evidence_save(request: SignedInRequest, product: str, version: str, gate: str, deliverable: str) -> HttpResponse:
@@ -78,20 +98,58 @@ def evidence_save(request: SignedInRequest, product: str, version: str, gate: st
         return redirect(_card_address(place, deliverable, is_open=True))
     if request.method == "GET" or "preview" in request.POST:
         return _show_form(request, place, deliverable)
-    form = EvidenceForm(request.POST, request.FILES, key=deliverable)
-    if not form.is_valid():
-        return _refused(request, place, form, deliverable, status=422)
+    if "draft" in request.POST:
+        return _keep_draft(request, place, thing)
+    form = EvidenceForm(request.POST, request.FILES, key=deliverable, at_stake=_at_stake(place, request.user))
+    is_whole_form, error = form.is_valid(), None
     try:
-        saved = save_evidence(deliverable_id=thing.pk, actor=request.user, **form.words())
+        # files first: they need not be sent again when something else is refused
+        received = _receive(request, thing, form)
+        if is_whole_form:
+            saved = save_evidence(deliverable_id=thing.pk, actor=request.user, **form.words() | {"received": received})
+    except NotAllowed as denied:
+        return refusal(request, denied, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    except DomainError as problem:
+        error = problem
+    if error is not None or not is_whole_form:
+        status = error.status if error is not None else 422
+        return _refused(request, place, form, deliverable, status=status, error=error)
+    messages.success(request, f"{thing.name} is saved, version {saved.version}.")
+    if is_fragment(request):
+        return answer_closed(request, place, deliverable)
+    return redirect(_card_address(place, deliverable))
+
+
+def _at_stake(place: Place, user: User) -> list[str]:
+    return vote_at_stake(load_facts(place.release, place.gate, place.gates, today()), user)
+
+
+def _receive(request: SignedInRequest, thing: Deliverable, form: EvidenceForm) -> list[int]:
+    """Keep the files that came with a form; the ids of all that the form chooses, remembered in the form too."""
+    received: list[int] = list(form.cleaned_data.get("received", ()))
+    for upload in form.cleaned_data.get("file", ()):
+        received.append(receive_whole(deliverable_id=thing.pk, actor=request.user, upload=upload).pk)
+        form.cleaned_data["received"] = received
+    return received
+
+
+def _keep_draft(request: SignedInRequest, place: Place, thing: Deliverable) -> HttpResponse:
+    """The button beside "Mark as ready": what autosave does, for those who have no JavaScript or like to press it."""
+    form = EvidenceForm(request.POST, request.FILES, key=thing.key)
+    form.is_valid()
+    try:
+        _receive(request, thing, form)
+        save_draft(deliverable_id=thing.pk, actor=request.user, **form.draft())
     except NotAllowed as error:
         return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
     except DomainError as error:
-        return _refused(request, place, form, deliverable, status=error.status, error=error)
-    messages.success(request, f"{thing.name} is saved, version {saved.version}.")
+        return _refused(request, place, form, thing.key, status=error.status, error=error)
     if is_fragment(request):
-        page, card = _fresh(request, place, deliverable)
-        return _card(request, page, card, None)
-    return redirect(_card_address(place, deliverable))
+        page, card = fresh_card(request, place, thing.key)
+        editing = open_card(card, request.user, at_stake=vote_at_stake(page.facts, request.user))
+        return _card(request, page, card, editing)
+    messages.success(request, f"The draft of {thing.name} is saved. It is not marked as ready.")
+    return redirect(_card_address(place, thing.key, is_open=True))
 
 
 def _show_form(request: SignedInRequest, place: Place, key: str) -> HttpResponse:
@@ -101,13 +159,16 @@ def _show_form(request: SignedInRequest, place: Place, key: str) -> HttpResponse
     if card is None or not page.may_edit:
         error = NotAllowed("not_possible", f"Evidence of {place.gate.name} cannot be changed by you now.")
         return refusal(request, error, back_url=page.url, back_words="To the gate")
+    at_stake = vote_at_stake(page.facts, request.user)
     if request.method == "GET":
-        editing = None if "close" in request.GET else open_card(card, request.GET.get("kind", ""))
+        kind = request.GET.get("kind", "")
+        editing = None if "close" in request.GET else open_card(card, request.user, kind, at_stake)
         return _card(request, page, card, editing, is_change=False)
-    form = EvidenceForm(request.POST, key=key)
+    form = EvidenceForm(request.POST, key=key, at_stake=at_stake)
     form.is_valid()
+    form.errors.clear()  # a preview asks for nothing
     text = str(form.cleaned_data.get("text", ""))
-    editing = Editing(card, form, preview=render_markdown(text))
+    editing = editing_again(card, request.user, form, preview=render_markdown(text))
     if is_fragment(request):
         return _card(request, page, card, editing, is_change=False)
     return show_gate(request, place, Shown(editing=editing))
@@ -123,7 +184,7 @@ def _refused(
     error: DomainError | None = None,
 ) -> HttpResponse:
     """What was typed stays. After somebody else's save, theirs is shown beside it, and the next save replaces it."""
-    page, card = _fresh(request, place, key)
+    page, card = fresh_card(request, place, key)
     if not page.may_edit:
         # no form to go back to: the gate has moved on, or it never was this person's
         if not sees_drafts(product_permissions(request.user, place.release.product), is_admin=False):
@@ -139,7 +200,7 @@ def _refused(
             typed = request.POST.copy()
             typed["version"] = str(stored_version(card))
             form.data = typed
-    editing = Editing(card, form, conflict=conflict)
+    editing = editing_again(card, request.user, form, conflict=conflict)
     if is_fragment(request):
         return _card(request, page, card, editing, status=status, is_change=False)
     return show_gate(request, place, Shown(status, editing=editing))
@@ -166,8 +227,7 @@ def evidence_remove(request: SignedInRequest, product: str, version: str, gate: 
     else:
         messages.success(request, f"{thing.name} is removed.")
     if is_fragment(request):
-        page, card = _fresh(request, place, deliverable)
-        return _card(request, page, card, None)
+        return answer_closed(request, place, deliverable)
     return redirect(_card_address(place, deliverable))
 
 

@@ -19,6 +19,7 @@ from django.utils.http import urlsafe_base64_encode
 from approvals.actions.comments import add_comment
 from approvals.actions.decisions import NewCondition, record_decision
 from approvals.actions.evidence import save_evidence
+from approvals.actions.files import begin_upload
 from approvals.actions.people import create_person, deactivate_person
 from approvals.actions.rounds import submit_evidence, waive_gate
 from approvals.actions.seats import grant_seat
@@ -255,6 +256,11 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
         return release(version) | {"gate": GATE}
 
     brief = Deliverable.objects.filter(gate=review.gate).order_by("position")[0].key
+    thing = Deliverable.objects.get(
+        gate__release__product=place.product, gate__release__version="W.work", gate__key=GATE, key=brief
+    )
+    assert place.product.owner is not None
+    upload = begin_upload(deliverable_id=thing.pk, actor=place.product.owner, name="plan.txt", size=4)
     names = place.arguments
     of_product = (
         "product", "product-releases", "product-edit", "product-seats", "seats-prepare", "seat-grant", "seat-revoke",
@@ -282,6 +288,9 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     pictured = Deliverable.objects.filter(gate=review.gate).order_by("position")[1].key
     for name, number in (("evidence-image", "W.work"), ("evidence-image/submitted", "W.review")):
         names[name] = gate(number) | {"deliverable": pictured, "number": 1, "file": _file(slug, number, pictured, 1)}
+    for name in ("deliverable-assign", "evidence-draft", "evidence-draft-discard", "evidence-uploads"):
+        names[name] = names["evidence-save"]
+    names["evidence-upload"] = names["evidence-upload-remove"] = names["evidence-save"] | {"upload": upload.pk}
     names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
     of_review = (
         "gate-withdraw", "gate-decide", "gate-recuse", "gate-record", "gate-record-pdf", "gate-seen", "rounds",
@@ -343,6 +352,12 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
             "condition-close": {"note": "The price list is there."},
             "evidence-save": {"kind": "text", "text": "What we found since."},
             "evidence-remove": {},
+            "deliverable-assign": {"assignee": people["owner"].pk},
+            "evidence-draft": {"kind": "text", "text": "What we found so far.", "version": 2},
+            "evidence-draft-discard": {},
+            "evidence-uploads": {"name": "more.txt", "size": 4},
+            "evidence-upload": {},
+            "evidence-upload-remove": {},
             "evidence-restore": {},
             "product-edit": {
                 "name": place.product.name, "description": "Other words.", "owner": "Priya Raman (priya)",

@@ -47,6 +47,7 @@ MOST_WAITING = 3
 MOST_DECIDED = 5
 MOST_EVENTS = 6
 MOST_CONDITIONS = 20
+MOST_ASSIGNED = 20
 CONDITIONS_WITHIN = timedelta(days=30)
 SOON = timedelta(days=7)
 
@@ -190,6 +191,7 @@ class Home:
         """What to do next, what delays a release first on top."""
         steps = [step for release in self.releases for step in self._steps_of(release)]
         steps += [condition_step(condition, self.user, self.today) for condition in self.conditions]
+        steps += [assigned_step(thing, self.today) for thing in self.assigned]
         steps.sort(key=lambda step: (step.due_on or date.max, step.state == "rev"))
         return steps[:MOST_STEPS]
 
@@ -263,6 +265,21 @@ class Home:
             due_on__lte=self.today + CONDITIONS_WITHIN,
         )
         return list(found.select_related("owner", "gate__release__product").order_by("due_on", "pk")[:MOST_CONDITIONS])
+
+    @cached_property
+    def assigned(self) -> list[Deliverable]:
+        """Deliverables that I am to supply, are still empty, and belong to a gate that is worked on."""
+        running = Release.objects.visible_to(self.user).filter(state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED])
+        supplied = Evidence.objects.filter(deliverable=OuterRef("pk"), is_latest=True).exclude(
+            kind=EvidenceKind.REMOVED
+        )
+        found = Deliverable.objects.filter(
+            ~Exists(supplied),
+            assignee=self.user,
+            gate__state__in=[GateState.UPCOMING, GateState.OPEN, GateState.DECLINED],
+            gate__release__in=running.values("pk"),
+        )
+        return list(found.select_related("gate__release__product").order_by("gate__due_on", "position")[:MOST_ASSIGNED])
 
     @cached_property
     def waiting(self) -> list[Waiting]:
@@ -355,6 +372,21 @@ def load_needs(gates: Collection[Gate], today: date) -> Needs:
     ).select_related("role", "submission"):
         needs.declines[decline.submission.gate_id] = decline
     return needs
+
+
+def assigned_step(thing: Deliverable, today: date) -> Step:
+    """A deliverable that is still to be supplied, by the day on which it is wanted."""
+    gate, release = thing.gate, thing.gate.release
+    wanted = gate.due_on - timedelta(days=thing.days_before or 0) if gate.due_on is not None else None
+    by = f" · wanted by {day(wanted)}" if thing.days_before else f" · due {day(wanted)}"
+    return Step(
+        "late" if wanted is not None and wanted < today else "prep",
+        f"Supply {thing.name}",
+        f"{release} · {gate.name}{by if wanted is not None else ''}",
+        wanted,
+        f"{release_path(release)}gates/{gate.key}/?edit={thing.key}#d-{thing.key}",
+        "Start",
+    )
 
 
 def condition_step(condition: Condition, user: User, today: date) -> Step:
