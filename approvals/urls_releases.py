@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import deeds, releases, replan
+from approvals.views import conditions, deeds, releases, replan
 
 ONE = "releases/<slug:product>/<str:version>/"
 
@@ -12,6 +12,7 @@ urlpatterns = [
     path("releases/new/dates/", releases.release_dates, name="release-new-dates"),
     path(ONE, releases.release_page, name="release"),
     path(f"{ONE}activity/", releases.release_activity, name="release-activity"),
+    path(f"{ONE}conditions/", conditions.release_conditions, name="release-conditions"),
     path(f"{ONE}replans/", releases.release_replans, name="release-replans"),
     path(f"{ONE}edit/", deeds.release_edit, name="release-edit"),
     path(f"{ONE}activate/", deeds.release_activate, name="release-activate"),

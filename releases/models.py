@@ -22,6 +22,7 @@ from releases.kinds import (
     SettledHow,
 )
 from releases.querysets import EventQuerySet, ProductQuerySet, ReleaseQuerySet, SlipQuerySet
+from releases.rules import cells
 
 VERSION = RegexValidator(
     r"^[A-Za-z0-9][A-Za-z0-9._+-]{0,63}\Z",
@@ -228,6 +229,11 @@ class Release(models.Model):
 
     def __str__(self) -> str:
         return f"{self.product.name} {self.version}"
+
+    @property
+    def open_conditions(self) -> int:
+        """Conditions of its approvals that are not closed yet, from the summary."""
+        return sum(cell.conditions for cell in cells(self.board))
 
     @property
     def stream(self) -> str:

@@ -9,6 +9,7 @@ from django.urls import reverse
 
 from approvals.kinds import BlockerCode
 from approvals.pages import timeline
+from approvals.pages.debts import Debts, debts_of
 from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
 from approvals.pages.rows import health_of
 from approvals.pages.standing import Standing, Waiting, standing_of, waiting_on
@@ -276,6 +277,7 @@ class ReleasePage:
     actions: list[Action]
     planned: list[tuple[str, date, bool]]
     earliest: date | None
+    debts: Debts | None = None
 
     @property
     def has_waived(self) -> bool:
@@ -350,6 +352,7 @@ def release_page(release: Release, today: date, *, manages: bool) -> ReleasePage
         actions=actions_for(release, gates) if manages else [],
         planned=planned,
         earliest=earliest,
+        debts=None if release.is_history else debts_of(release, today),
     )
 
 

@@ -14,6 +14,7 @@ from approvals.actions.signing import SIGNATURE_REQUIRED
 from approvals.forms.gates import APPROVE, CONDITIONS, DECLINE, DecisionForm
 from approvals.models import Submission
 from approvals.pages import inbox as pages
+from approvals.pages.debts import own_conditions
 from approvals.pages.gate import gate_url
 from approvals.pages.inbox import InboxRow
 from approvals.pages.waiting import Filters, chips, waiting_list
@@ -60,6 +61,8 @@ def _list(
         "choice": choice,
         "decision_form": form,
         "next_likely": pages.next_likely(request.user) if not entries else None,
+        "own_conditions": own_conditions(request.user, today()),
+        "on": today(),
     }
 
 

@@ -8,6 +8,7 @@ urlpatterns = [
     path("", home.home, name="home"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),
     path("portfolio/export.csv", portfolio.portfolio_export, name="portfolio-export"),
+    path("portfolio/waivers/", portfolio.portfolio_waivers, name="portfolio-waivers"),
     path("search/", search.search, name="search"),
     path("setup/", setup.setup, name="setup"),
     path("setup/playbooks/", setup.setup_playbooks, name="setup-playbooks"),

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from django.http import QueryDict
 
 from gatekeeper.common.templatetags.gk import changed_query
-from gatekeeper.dashboard.queries.filters import GATES, HEALTHS, ME, STATES, TARGETS
+from gatekeeper.dashboard.queries.filters import DEBTS, GATES, HEALTHS, ME, STATES, TARGETS
 from gatekeeper.dashboard.queries.portfolio import MOST_CHOICES, Choice, Portfolio
 
 
@@ -44,6 +44,7 @@ def chips_for(board: Portfolio, query: QueryDict) -> list[Chip]:
         ("target", "Target", "Any", filters.target, _choices(TARGETS)),
         ("health", "Health", "Any", filters.health, _choices(HEALTHS)),
         ("gate", "Current gate", "Any", filters.gate, _choices(GATES)),
+        ("debt", "Debts", "Any", filters.debt, _choices(DEBTS)),
         ("state", "State", "Current", filters.state, _choices(STATES)),
     ]
     if filters.is_history:

@@ -4,9 +4,11 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
 
-from django.db.models import F, OrderBy, Q
+from django.db.models import Exists, F, OrderBy, OuterRef, Q
 from django.db.models.functions import TruncMonth
 
+from approvals.models import Condition, Waiver
+from approvals.pages.debts import expired_debts, late_conditions
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import add_months
 from releases.kinds import UNDECIDED, GateState, Health, PlaybookKind, ReleaseState
@@ -41,6 +43,11 @@ GATE_STATES: Mapping[str, str] = {
     "declined": GateState.DECLINED,
     "preparing": GateState.OPEN,
 }
+DEBTS: Mapping[str, str] = {
+    "conditions": "Late conditions",
+    "let-through": "Waivers and exceptions",
+    "expired": "Expired waivers and exceptions",
+}
 RECENT = timedelta(days=90)
 TARGETS: Mapping[str, str] = {
     "past": "Past",
@@ -71,6 +78,7 @@ class Filters:
     health: str = ""
     gate: str = ""
     target: str = ""
+    debt: str = ""
     state: str = ""
     text: str = ""
     group: str = "line"
@@ -84,7 +92,7 @@ class Filters:
     def is_filtered(self) -> bool:
         """Whether anything narrows the list; recorded history is a list of its own."""
         state = "" if self.is_history else self.state
-        return any((self.line, self.product, self.pm, self.health, self.gate, self.target, state, self.text))
+        return any((self.line, self.product, self.pm, self.health, self.gate, self.target, self.debt, state, self.text))
 
 
 def read_filters(query: Mapping[str, str]) -> Filters:
@@ -108,6 +116,7 @@ def read_filters(query: Mapping[str, str]) -> Filters:
         health="" if is_history else allowed("health", HEALTHS),
         gate="" if is_history else allowed("gate", GATES),
         target=allowed("target", TARGETS),
+        debt="" if is_history else allowed("debt", DEBTS),
         state=state,
         text=text("q"),
         group=allowed("group", GROUPS) or "line",
@@ -134,6 +143,8 @@ def filtered(user: User, filters: Filters, today: date, *, with_health_filter: b
         found = found.filter(gate_condition(filters.gate, today))
     if filters.target:
         found = found.filter(target_condition(filters.target, today))
+    if filters.debt:
+        found = found.filter(debt_condition(filters.debt, today))
     for word in filters.text.split():
         found = found.filter(Q(product__name__icontains=word) | Q(version__icontains=word) | Q(name__icontains=word))
     if with_health_filter and filters.health:
@@ -145,6 +156,15 @@ def gate_condition(gate: str, today: date) -> Q:
     """The current gate as it is shown: a late one is late, whatever else it is."""
     late = Q(state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED], current_state__in=UNDECIDED, next_due_on__lt=today)
     return late if gate == "late" else Q(current_state=GATE_STATES[gate]) & ~late
+
+
+def debt_condition(debt: str, today: date) -> Q:
+    """Releases that owe something, or that were let through somewhere."""
+    if debt == "conditions":
+        owed = Condition.objects.filter(late_conditions(today), gate__release=OuterRef("pk"))
+        return Q(Exists(owed)) & ~Q(state=ReleaseState.CANCELLED)
+    waivers = Waiver.objects.filter(gate__release=OuterRef("pk"))
+    return Q(Exists(waivers.filter(expired_debts()) if debt == "expired" else waivers))
 
 
 def target_condition(target: str, today: date) -> Q:

@@ -1,6 +1,7 @@
 """The portfolio: releases by their summary columns, never by their gates.
 
-Six queries a page: figures, rows, groups, filter menus, decision times, waivers.
+Nine queries a page: figures, rows, groups, filter menus, decision times, waivers, late conditions, and what was let
+through by whom and where.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -10,12 +11,13 @@ from statistics import median
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, DurationField, F, Q, QuerySet, Sum, Value
+from django.db.models import Count, DurationField, F, Max, Q, QuerySet, Sum, Value
 from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
 from approvals.kinds import RoundState
-from approvals.models import Submission
+from approvals.models import Condition, Submission, Waiver
+from approvals.pages.debts import expired_debts, late_conditions
 from approvals.pages.rows import STATE_WORDS, health_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.templatetags.gk import MONTHS, day, day_short
@@ -31,6 +33,9 @@ PER_PAGE = 50
 # decision times look back so far, and at so many rounds at most
 DECIDED_WITHIN = timedelta(days=90)
 MOST_ROUNDS = 200
+# rows of each of the two tables of what was let through
+MOST_TALLIES = 6
+OWING = (ReleaseState.ACTIVE, ReleaseState.ON_HOLD, ReleaseState.RELEASED, ReleaseState.CLOSED)
 # a longer menu is a search box
 MOST_CHOICES = 30
 # what a late gate is beside being late
@@ -104,6 +109,24 @@ class Figures:
 
     def count(self, health: str) -> int:
         return self.by_health.get(health, 0)
+
+
+@dataclass(frozen=True)
+class Tally:
+    """Of one person or one gate: how many waivers and exceptions, and how many of them have expired."""
+
+    key: str
+    name: str
+    total: int
+    expired: int
+
+
+@dataclass(frozen=True)
+class LetThrough:
+    """Who let how much through, and where."""
+
+    people: Sequence[Tally]
+    gates: Sequence[Tally]
 
 
 @dataclass(frozen=True)
@@ -262,6 +285,28 @@ class Portfolio:
             state=GateState.WAIVED,
         ).aggregate(open=Count("pk"), expired=Count("pk", filter=Q(is_waiver_expired=True)))
         return found
+
+    @cached_property
+    def late_conditions(self) -> tuple[int, int]:
+        """How many conditions of the releases shown are late, and of how many releases."""
+        found = Condition.objects.filter(
+            late_conditions(self.today), gate__release__in=self._everything_ids(), gate__release__state__in=OWING
+        ).aggregate(conditions=Count("pk"), releases=Count("gate__release", distinct=True))
+        return found["conditions"], found["releases"]
+
+    @cached_property
+    def let_through(self) -> LetThrough:
+        """Waivers and exceptions of the releases shown, counted by person and by gate. Two queries."""
+        found = Waiver.objects.filter(gate__release__in=self._everything_ids()).order_by()
+        expired = Count("pk", filter=expired_debts())
+        people = found.values_list("waived_by__username", "waived_by__full_name").annotate(
+            total=Count("pk"), expired=expired
+        )
+        gates = found.values_list("gate__key").annotate(name=Max("gate__name"), total=Count("pk"), expired=expired)
+        return LetThrough(
+            people=[Tally(*row) for row in people.order_by("-total", "waived_by__full_name")[:MOST_TALLIES]],
+            gates=[Tally(*row) for row in gates.order_by("-total", "gate__key")[:MOST_TALLIES]],
+        )
 
     def _everything_ids(self) -> QuerySet[Release, Any]:
         return filtered(self.user, self.filters, self.today, with_health_filter=False).order_by().values("pk")
