@@ -33,10 +33,10 @@ def quorum_words(value: Any) -> str:
 def due_words(gate: Row) -> str:
     """10 days before the release, on the day of the release, 6 months after it."""
     days, months = gate.get("offset_days"), gate.get("offset_months")
-    if months is not None:
+    if isinstance(months, int):
         return f"{months} {'month' if months == 1 else 'months'} after the release"
-    if days is None:
-        return "without a due date"
+    if not isinstance(days, int):
+        return f"without a due date ({days or months})" if days or months else "without a due date"
     if days == 0:
         return "on the day of the release"
     return f"{abs(days)} {'day' if abs(days) == 1 else 'days'} {'before' if days < 0 else 'after'} the release"

@@ -56,6 +56,10 @@ ITEMS = (
 )
 ADMIN_ITEMS = (
     NavItem(
+        "playbooks", "Playbooks", "/settings/playbooks/", "book-open",
+        ("/settings/playbooks/", "/settings/new-playbook/"),
+    ),
+    NavItem(
         "settings", "Settings", "/settings/organisation/", "settings",
         (
             "/settings/organisation/", "/settings/people/", "/settings/groups/", "/settings/lines/",

@@ -2,7 +2,9 @@
 
 from django.urls import path
 
-from gatekeeper.dashboard.views import home, portfolio, profile, search, settings, setup
+from gatekeeper.dashboard.views import home, playbooks, portfolio, profile, search, settings, setup
+
+PLAYBOOK = "settings/playbooks/<slug:slug>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
@@ -30,4 +32,18 @@ urlpatterns = [
     path("settings/lines/", settings.lines, name="settings-lines"),
     path("settings/new-line/", settings.line, name="settings-line-new"),
     path("settings/lines/<slug:line>/", settings.line, name="settings-line"),
+    path("settings/playbooks/", playbooks.playbooks, name="settings-playbooks"),
+    path("settings/new-playbook/", playbooks.playbook_new, name="settings-playbook-new"),
+    path(PLAYBOOK, playbooks.playbook, name="settings-playbook"),
+    path(f"{PLAYBOOK}edit/", playbooks.playbook_edit, name="settings-playbook-edit"),
+    path(f"{PLAYBOOK}about/", playbooks.playbook_about, name="settings-playbook-about"),
+    path(f"{PLAYBOOK}discard/", playbooks.playbook_discard, name="settings-playbook-discard"),
+    path(f"{PLAYBOOK}rebase/", playbooks.playbook_rebase, name="settings-playbook-rebase"),
+    path(f"{PLAYBOOK}publish/", playbooks.playbook_publish, name="settings-playbook-publish"),
+    path(f"{PLAYBOOK}import/", playbooks.playbook_import, name="settings-playbook-import"),
+    path(f"{PLAYBOOK}draft.yaml", playbooks.playbook_export_draft, name="settings-playbook-export-draft"),
+    path(f"{PLAYBOOK}compare/", playbooks.playbook_compare, name="settings-playbook-compare"),
+    path(f"{PLAYBOOK}versions/", playbooks.playbook_versions, name="settings-playbook-versions"),
+    path(f"{PLAYBOOK}versions/<int:version>/", playbooks.playbook_version, name="settings-playbook-version"),
+    path(f"{PLAYBOOK}versions/<int:version>/export.yaml", playbooks.playbook_export, name="settings-playbook-export"),
 ]
