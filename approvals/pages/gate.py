@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from django.urls import reverse
 
-from approvals import rules
+from approvals import ports, rules
 from approvals.facts import GateFacts
 from approvals.feasibility import Shortage, gate_shortages
 from approvals.inbox import waiting_for
@@ -227,6 +227,9 @@ class IfMissed:
     is_pinned_note: bool
     median_days: int | None
     safe_on: date | None
+    forecast_on: date | None
+    """Where the target is heading while the miss is not settled: the slip rule's projection."""
+    cost_of_a_day: str
 
 
 # --- The page -----------------------------------------------------------------------------------------------------
@@ -536,7 +539,15 @@ class GatePage:
             is_pinned_note=any(g.is_pinned and g.position > self.gate.position for g in self.gates),
             median_days=typical,
             safe_on=safe if safe is not None and safe >= self.today and not self.facts.is_in_review else None,
+            forecast_on=self._forecast_on,
+            cost_of_a_day=ports.slips.cost_of_a_day(self.release),
         )
+
+    @property
+    def _forecast_on(self) -> date | None:
+        late = release_rules.forecast_days_late(self.gate.due_on, self.release.open_slips > 0, self.today)
+        target = self.release.target_on
+        return target + timedelta(days=late) if late and target is not None and not self.gate.is_after_release else None
 
     # The round: what was submitted, what changed, who decides
 
