@@ -2,7 +2,7 @@
 
 from django.urls import path
 
-from approvals.views import conditions, deeds, releases, replan
+from approvals.views import conditions, deeds, playbook, releases, replan
 
 ONE = "releases/<slug:product>/<str:version>/"
 
@@ -22,4 +22,5 @@ urlpatterns = [
     path(f"{ONE}ship/", deeds.release_ship, name="release-ship"),
     path(f"{ONE}correct-date/", deeds.release_correct_date, name="release-correct-date"),
     path(f"{ONE}replan/", replan.release_replan, name="release-replan"),
+    path(f"{ONE}playbook/", playbook.release_playbook, name="release-playbook"),
 ]

@@ -14,6 +14,7 @@ from django.shortcuts import redirect, render
 from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods
 
+from approvals.actions.playbooks import newer_version
 from approvals.forms.releases import (
     MOST_PRODUCTS,
     DayField,
@@ -157,7 +158,9 @@ def release_page(request: SignedInRequest, product: str, version: str) -> HttpRe
     release = the_release(request.user, product, version)
     manages = may_manage(request.user, release.product)
     page = pages.release_page(release, today(), manages=manages)
-    return render_page(request, "releases/release.html", {"release": release, "page": page, "manages": manages})
+    newer = newer_version(release) if manages else None
+    context = {"release": release, "page": page, "manages": manages, "newer": newer}
+    return render_page(request, "releases/release.html", context)
 
 
 @login_required

@@ -4,6 +4,7 @@ Each of two products, a public and a restricted one, gets the same releases thro
 address of the table exists, and every form would be taken from the right person.
 """
 
+import copy
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
@@ -35,9 +36,11 @@ from notifications.actions import add_stakeholder
 from notifications.kinds import Channel
 from notifications.models import Delivery
 from notifications.relay import relay_events
+from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import grant_product_permission
 from releases.actions.releases import activate_release, create_release, hold_release, offsets_of, ship_release
-from releases.models import Gate, Playbook, Product, ProductLine, Release
+from releases.models import Gate, Playbook, PlaybookDraft, Product, ProductLine, Release
+from releases.playbook_yaml import write_playbook_text
 from releases.playbooks import parse_playbook
 from releases.rules import planned_dates
 
@@ -112,7 +115,13 @@ def set_stage() -> Stage:
                 grant_product_permission(product=product, codename="manage_product", holder=person, actor=chloe)
                 grant_product_permission(product=product, codename="waive_gate", holder=person, actor=chloe)
     people = {column: User.objects.get(username=username) for column, username in PEOPLE.items()}
+    hotfix = create_playbook(
+        name="Hotfix", source=Playbook.objects.filter(slug="seven-gates").order_by("-version")[0], actor=chloe
+    )
+    publish_playbook(slug="hotfix", revision=hotfix.revision, note="First version.", actor=chloe)
     places = [_set_place(Product.objects.get(slug=slug), people) for slug in (PUBLIC, RESTRICTED)]
+    publish_playbook(slug="hotfix", revision=_draft_hotfix(chloe, "Market"), note="A shorter name.", actor=chloe)
+    _draft_hotfix(chloe, "Market again")
     deactivate_person(person=people["deactivated"], actor=chloe)
     Heartbeat.objects.beat(BEAT, timezone.now() + timedelta(hours=1))  # the walk may take its time
     people["deactivated"].refresh_from_db()
@@ -122,6 +131,14 @@ def set_stage() -> Stage:
     stage = Stage(people, *places)
     _name_settings(stage)
     return stage
+
+
+def _draft_hotfix(chloe: User, name: str) -> int:
+    """A draft of the playbook Hotfix with another name for its first gate; returns its revision."""
+    draft = start_draft(slug="hotfix", actor=chloe)
+    definition = copy.deepcopy(draft.definition)
+    definition["gates"][0]["name"] = name
+    return save_draft(slug="hotfix", revision=draft.revision, definition=definition, actor=chloe).revision
 
 
 # --- Releases -----------------------------------------------------------------------------------------------------
@@ -144,6 +161,10 @@ def _set_place(product: Product, people: Mapping[str, User]) -> Place:
         return activate_release(release_id=plan(version).pk, actor=owner)
 
     plan("W.draft")
+    create_release(
+        product=product, version="W.book", playbook=Playbook.objects.get(slug="hotfix"), actor=owner,
+        target_on=today + timedelta(days=250),
+    )  # fmt: skip
     work = run("W.work")
     _supply(work, owner)
     review = _in_review(run("W.review"), owner)
@@ -273,6 +294,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     names |= {name: {"product": slug} for name in of_product}
     names |= {name: release("W.work") for name in of_release}
     names["release-activate"] = release("W.draft")
+    names["release-playbook"] = release("W.book")
     names["release-resume"] = release("W.held")
     names["release-ship"] = release("W.ready")
     names["release-correct-date"] = release("W.out")
@@ -340,6 +362,7 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
                 **{f"dates.{key}": value for key, value in moved.items()},
                 **{f"initial-dates.{key}": due.isoformat() for key, due in days.items() if due},
             },
+            "release-playbook": {"reason": REASON, "version": 2},
             "gate-submit": {"summary": "Please look at the brief."},
             "gate-withdraw": {"reason": REASON},
             "gate-seen": {"round": 1},
@@ -388,6 +411,15 @@ def _name_settings(stage: Stage) -> None:
         "settings-person-permissions",
     ):  # fmt: skip
         place.arguments[name] = {"person": jonas.pk}
+    for name in (
+        "settings-playbook", "settings-playbook-about", "settings-playbook-discard",
+        "settings-playbook-rebase", "settings-playbook-publish", "settings-playbook-import",
+        "settings-playbook-export-draft", "settings-playbook-compare", "settings-playbook-versions",
+    ):  # fmt: skip
+        place.arguments[name] = {"slug": "hotfix"}
+    place.arguments["settings-playbook-edit"] = {"slug": "seven-gates"}
+    for name in ("settings-playbook-version", "settings-playbook-export"):
+        place.arguments[name] = {"slug": "hotfix", "version": 1}
     place.arguments |= {
         "settings-person-reactivate": {"person": dora.pk},
         "settings-group": {"group": group.pk},
@@ -422,6 +454,16 @@ def _name_settings(stage: Stage) -> None:
         "settings-groups": {"name": "Release train"},
         "settings-group": {"person": "Jonas Weber (jonas)"},
         "settings-line-new": {"name": "Field Tools"},
+        "settings-playbook-new": {"name": "Rush"},
+        "settings-playbook": {"revision": 2, "gate": GATE, "name": "Market", "due": "180", "do": "save"},
+        "settings-playbook-about": {"revision": 2, "name": "Hotfix", "description": "Other words."},
+        "settings-playbook-discard": {"revision": 2},
+        "settings-playbook-rebase": {"revision": 2},
+        "settings-playbook-publish": {"revision": 2, "note": REASON},
+        "settings-playbook-import": {
+            "revision": 2, "confirm": "1",
+            "text": write_playbook_text(PlaybookDraft.objects.get(slug="hotfix").definition),
+        },
         "settings-line": {"name": "Remote Support", "description": "Other words."},
         "setup": words | {"organisation": "Another", "username": "another", "password": "another seven gates"},
     }  # fmt: skip

@@ -70,6 +70,7 @@ def fingerprint() -> dict[str, tuple[Any, ...]]:
             ("revisions", "releases_release", "SUM(revision)"),
             ("numbers", "releases_release", "SUM(event_number)"),
             ("organisation", "releases_organisation", "SUM(event_number)"),
+            ("drafts", "releases_playbookdraft", "SUM(revision)"),
             ("active people", "accounts_user", "SUM(CASE WHEN is_active THEN 1 ELSE 0 END)"),
             ("read notices", "notifications_delivery", "COUNT(read_at)"),
         )

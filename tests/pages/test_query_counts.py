@@ -3,6 +3,7 @@
 One world is filled with three of everything that a page lists, then with thirty; every GET address is looked at twice.
 """
 
+import copy
 import io
 from collections import Counter
 from collections.abc import Iterator, Mapping
@@ -30,6 +31,7 @@ from gatekeeper.common.calendars import day_of
 from notifications.actions import add_stakeholder, watch
 from notifications.relay import relay_events
 from releases.actions.history import import_releases
+from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import create_product, grant_product_permission, save_product_line
 from releases.actions.releases import activate_release, create_release
 from releases.importing import RELEASE_COLUMNS, read_releases
@@ -78,6 +80,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "release-conditions": ("pm", f"{FULL}conditions/"),
     "release-replans": ("pm", f"{FULL}replans/"),
     "release-replan": ("pm", f"{FULL}replan/"),
+    "release-playbook": ("pm", "/releases/router/0.2/playbook/"),
     "release-edit": ("pm", f"{FULL}edit/"),
     "release-hold": ("pm", f"{FULL}hold/"),
     "release-cancel": ("pm", f"{FULL}cancel/"),
@@ -112,6 +115,13 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "settings-lines": ("administrator", "/settings/lines/"),
     "settings-line": ("administrator", "/settings/lines/networks/"),
     "settings-line-new": ("administrator", "/settings/new-line/"),
+    "settings-playbooks": ("administrator", "/settings/playbooks/"),
+    "settings-playbook-new": ("administrator", "/settings/new-playbook/"),
+    "settings-playbook": ("administrator", "/settings/playbooks/small/"),
+    "settings-playbook-publish": ("administrator", "/settings/playbooks/small/publish/"),
+    "settings-playbook-versions": ("administrator", "/settings/playbooks/small/versions/"),
+    "settings-playbook-version": ("administrator", "/settings/playbooks/small/versions/1/"),
+    "settings-playbook-compare": ("administrator", "/settings/playbooks/small/compare/"),
     "setup": ("administrator", "/setup/"),
 }
 # Pages that show one thing, or lead elsewhere.
@@ -139,6 +149,7 @@ class World:
             self.add_people(number)
         for number in range(self.count, upto):
             self.add_releases(number)
+            self.add_version()
         self.count = upto
         steps = [
             milestone(step, f"Step {step}", "2020-01-01", "2020-02-01", "2020-03-01", release=f"{upto}.0")
@@ -164,6 +175,19 @@ class World:
         add_stakeholder(of=cast.product, person=person, actor=cast.pm)
         add_stakeholder(of=self.release, person=person, actor=cast.pm)
         save_product_line(name=f"Line {number:02}", default_seats={"engineering": group}, actor=admin)
+
+    def add_version(self) -> None:
+        """One version of the playbook more, and a draft on top of it."""
+        admin = self.cast.administrator
+        draft = start_draft(slug="small", actor=admin)
+        definition = copy.deepcopy(draft.definition)
+        definition["gates"][0]["deliverables"].append({"key": f"d{draft.pk}", "name": f"Thing {draft.pk}"})
+        publish_playbook(
+            slug="small", actor=admin, note="One more.",
+            revision=save_draft(slug="small", revision=draft.revision, definition=definition, actor=admin).revision,
+        )  # fmt: skip
+        start_draft(slug="small", actor=admin)
+        create_playbook(name=f"Playbook {draft.pk}", actor=admin)
 
     def add_releases(self, number: int) -> None:
         """A waiting release on a product of its own, a draft of the old product, and a round more of the full one.
