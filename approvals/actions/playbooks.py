@@ -17,7 +17,18 @@ from django.db.models import F
 
 from approvals.furnishing import ensure_seats
 from approvals.kinds import CheckStatus
-from approvals.models import ApproverRole, Check, Comment, Deliverable, Evidence, GateRole, Waiver
+from approvals.models import (
+    ApproverRole,
+    Check,
+    Comment,
+    Deliverable,
+    Evidence,
+    EvidenceDraft,
+    EvidenceFile,
+    GateRole,
+    Upload,
+    Waiver,
+)
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import add_months, latest_allowed_day
 from gatekeeper.common.clock import Clock, database_clock
@@ -111,17 +122,19 @@ class _Stored:
             stored.checks[check.gate_id].append(check)
         for role in ApproverRole.objects.filter(product=release.product_id):
             stored.seats[role.gate_key, role.key] = role.name
-        evidence = Evidence.objects.filter(deliverable__gate__in=gates).order_by()
-        for thing_id, gate_id in evidence.values_list("deliverable", "deliverable__gate").distinct():
-            stored.supplied.add(thing_id)
-            stored.touched[gate_id] = "evidence was prepared for it"
+        # What somebody has typed or sent and not marked as ready yet is work, too.
+        for supply in (Evidence, EvidenceFile, EvidenceDraft, Upload):
+            rows = supply._default_manager.filter(deliverable__gate__in=gates).order_by()
+            for thing_id, gate_id in rows.values_list("deliverable", "deliverable__gate").distinct():
+                stored.supplied.add(thing_id)
+                stored.touched[gate_id] = "evidence was prepared for it"
         for model, words in (
             (Comment, "it was discussed"),
             (Waiver, "an exception was granted for it"),
             (DateMove, "its date stands on the ledger"),
         ):
-            rows = model._default_manager.filter(gate__in=gates).order_by()
-            for gate_id in rows.values_list("gate", flat=True).distinct():
+            found = model._default_manager.filter(gate__in=gates).order_by()
+            for gate_id in found.values_list("gate", flat=True).distinct():
                 stored.touched.setdefault(gate_id, words)
         return stored
 
