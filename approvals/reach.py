@@ -15,6 +15,7 @@ from approvals.models import ApproverRole, GateRole
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
+from gatekeeper.common.errors import Conflict
 from releases.actions.slips import record_misses
 from releases.kinds import UNDECIDED, EventKind, GateState, ReleaseState
 from releases.locking import lock_release
@@ -72,6 +73,27 @@ def refresh_reachability(roles: Iterable[int], actor: User | None, clock: Clock 
             stuck.append(locked.release)
         locked.finish()
     return stuck
+
+
+def rounds_within_reach(roles: Iterable[int]) -> set[int]:
+    """Before a change of who sits where: the releases whose open round can still reach its quorums."""
+    waiting = releases_deciding_in(roles).filter(current_state=GateState.IN_REVIEW, is_quorum_unreachable=False)
+    return set(waiting.values_list("pk", flat=True))
+
+
+def refuse_to_strand(waiting: set[int], stuck: Iterable[Release], who: str) -> None:
+    """Refuse a change that nobody has confirmed when an open round became unreachable by it.
+
+    Raises:
+        Conflict: naming the releases.
+    """
+    names = [str(release) for release in stuck if release.pk in waiting]
+    if names:
+        raise Conflict(
+            "empties_needed_role",
+            f"{who} could not reach {'its' if len(names) == 1 else 'their'} quorum any more in the open round of "
+            f"{', '.join(names)}.",
+        )
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from django.db import transaction
 
 from approvals.absences import concerned_seats
 from approvals.actions.delegations import absences_around, end_all_around
-from approvals.reach import lock_deciding, refresh_reachability, seats_of
+from approvals.reach import lock_deciding, refresh_reachability, refuse_to_strand, rounds_within_reach, seats_of
 from gatekeeper.accounts.models import Theme, User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
@@ -308,14 +308,32 @@ def add_to_group(*, group: Group, person: User, actor: User | None, clock: Clock
 
 
 @transaction.atomic
-def remove_from_group(*, group: Group, person: User, actor: User | None, clock: Clock = database_clock) -> None:
-    """Take a person out of a group; rounds that become stuck are flagged and their product managers told."""
+def remove_from_group(
+    *,
+    group: Group,
+    person: User,
+    actor: User | None,
+    is_confirmed: bool = False,
+    clock: Clock = database_clock,
+) -> None:
+    """Take a person out of a group.
+
+    Args:
+        is_confirmed: do it although it leaves an open round without a quorum; that one is flagged, and told.
+
+    Raises:
+        Conflict: an open round could not reach its quorums any more, and nobody has confirmed that.
+    """
     if actor is not None:
         require_administrator(actor)
     events.lock_organisation()
     if not person.groups.filter(pk=group.pk).exists():
         raise Refused.for_field("person", "not_member", f"{person} is not in {group.name}.")
-    lock_deciding(seats_of(group), actor, clock)
+    seats = seats_of(group)
+    lock_deciding(seats, actor, clock)
+    waiting = rounds_within_reach(seats)
     person.groups.remove(group)
     _record(EventKind.GROUP_LEFT, actor, clock, {"group": group.name, "user": person.pk})
-    refresh_reachability(seats_of(group), actor, clock)
+    stuck = refresh_reachability(seats, actor, clock)
+    if not is_confirmed:
+        refuse_to_strand(waiting, stuck, f"The seats of {group}")

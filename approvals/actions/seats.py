@@ -6,10 +6,10 @@ from guardian.shortcuts import assign_perm, remove_perm
 
 from approvals.furnishing import ensure_seats
 from approvals.models import ApproverRole, ApproverRoleGroupObjectPermission, ApproverRoleUserObjectPermission
-from approvals.reach import lock_deciding, refresh_reachability, releases_deciding_in
+from approvals.reach import lock_deciding, refresh_reachability, refuse_to_strand, rounds_within_reach
 from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import Clock, database_clock
-from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from gatekeeper.common.errors import NotAllowed, Refused
 from releases import events
 from releases.kinds import EventKind, PlaybookKind
 from releases.models import Playbook, Product
@@ -86,11 +86,21 @@ def _holds(role: ApproverRole, holder: User | Group) -> bool:
 
 
 @transaction.atomic
-def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock: Clock = database_clock) -> None:
+def revoke_seat(
+    *,
+    role_id: int,
+    holder: User | Group,
+    actor: User | None,
+    is_confirmed: bool = False,
+    clock: Clock = database_clock,
+) -> None:
     """Take a seat back.
 
+    Args:
+        is_confirmed: do it although it leaves an open round without a quorum; that one is flagged, and told.
+
     Raises:
-        Conflict: a round that is open could not reach its quorums any more.
+        Conflict: a round that is open could not reach its quorums any more, and nobody has confirmed that.
         Refused: the holder does not have it.
     """
     role = ApproverRole.objects.select_related("product").get(pk=role_id)
@@ -99,18 +109,11 @@ def revoke_seat(*, role_id: int, holder: User | Group, actor: User | None, clock
     if not _holds(role, holder):
         raise Refused.for_field("holder", "not_holder", f"{holder} does not hold {role.name} directly.")
     lock_deciding([role.pk], actor, clock)
-    in_review = set(
-        releases_deciding_in([role.pk])
-        .filter(current_state="in_review", is_quorum_unreachable=False)
-        .values_list("pk", flat=True)
-    )
+    waiting = rounds_within_reach([role.pk])
     remove_perm("approvals.decide", holder, role)
     events.record_for_organisation(
         EventKind.GRANT_REVOKED, actor=actor, at=clock(), product=role.product, data=_data(role, holder)
     )
-    stuck = [release for release in refresh_reachability([role.pk], actor, clock) if release.pk in in_review]
-    if stuck:
-        names = ", ".join(str(release) for release in stuck)
-        raise Conflict(
-            "empties_needed_role", f"{role.name} could not reach its quorum any more in the open round of {names}."
-        )
+    stuck = refresh_reachability([role.pk], actor, clock)
+    if not is_confirmed:
+        refuse_to_strand(waiting, stuck, role.name)

@@ -13,6 +13,7 @@ from django.shortcuts import redirect
 from django.urls import reverse
 from django.views.decorators.http import require_http_methods
 
+from approvals.feasibility import planned_shortages
 from approvals.forms.releases import (
     ActivateForm,
     CancelForm,
@@ -22,7 +23,6 @@ from approvals.forms.releases import (
     ShipForm,
 )
 from approvals.pages import previews
-from approvals.pages import products as product_pages
 from approvals.pages import releases as pages
 from approvals.views.access import may_manage, the_release, today
 from gatekeeper.accounts.models import User
@@ -298,7 +298,7 @@ def release_activate(request: SignedInRequest, product: str, version: str) -> Ht
         "late": len(late),
         "earliest": rules.earliest_target(offsets_of(spec), on) if late else None,
         "first_gate": spec.gates[0],
-        "unheld": [gate for gate in product_pages.product_seats(release.product) if gate.hints],
+        "short": planned_shortages(release, spec, release.owner),
     }
     return render_page(request, "releases/activate.html", context, status=422 if form.is_bound else 200)
 

@@ -9,7 +9,7 @@ from django.urls import reverse
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals.actions.seats import grant_seat, prepare_seats, revoke_seat
-from approvals.forms.people import suggestions
+from approvals.forms.people import suggestions, words_for
 from approvals.forms.products import (
     GIVEN_BY_MANAGERS,
     PERMISSION_WORDS,
@@ -24,7 +24,7 @@ from approvals.pages import products as pages
 from approvals.pages.rows import release_rows
 from approvals.views.access import may_manage, page_number, the_product, today
 from gatekeeper.accounts.requests import SignedInRequest
-from gatekeeper.common.errors import DomainError, NotAllowed
+from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
 from gatekeeper.common.pages import apply_problems, refusal, render_page
 from releases.actions.products import (
     change_product,
@@ -246,7 +246,18 @@ def seat_revoke(request: SignedInRequest, product: str) -> HttpResponse:
         return redirect("product-seats", product=found.slug)
     role, holder = form.cleaned_data["role"], form.cleaned_data["holder"]
     try:
-        revoke_seat(role_id=role.pk, holder=holder, actor=request.user)
+        revoke_seat(role_id=role.pk, holder=holder, actor=request.user, is_confirmed=request.POST.get("sure") == "yes")
+    except Conflict as error:
+        context = {
+            "error": error,
+            "heading": f"Take the seat of {role} from {holder}?",
+            "action": reverse("seat-revoke", args=[found.slug]),
+            "fields": [("role", role.pk), ("holder", words_for(holder))],
+            "button": f"Take the seat from {holder}",
+            "keep": "Keep the seat",
+            "back_url": _seats_url(found),
+        }
+        return render_page(request, "errors/strand.html", context, status=error.status)
     except DomainError as error:
         return _refused(request, found, error)
     messages.success(request, f"{holder} does not decide as {role} any more.")

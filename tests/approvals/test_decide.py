@@ -302,7 +302,9 @@ def test_a_decision_stands_when_its_author_loses_the_seat_afterwards(
 
 def test_joining_and_leaving_a_group_counts_at_once(cast: Cast, gate: Gate, round_one: Submission) -> None:
     add_to_group(group=cast.sales_group, person=cast.outsider, actor=cast.administrator, clock=at(3))
-    remove_from_group(group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, clock=at(3))
+    remove_from_group(
+        group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, is_confirmed=True, clock=at(3)
+    )
     with not_allowed("not_holder"):
         approve(cast, gate, "sales", on=4)
     assert approve(cast, gate, "sales", actor=cast.outsider, on=4).held_through == "group: Sales approvers"

@@ -112,7 +112,9 @@ def test_seats_groups_and_deactivation_count_at_once(cast: Cast, gate: Gate) -> 
     submit(cast, gate)
     add_to_group(group=cast.sales_group, person=cast.outsider, actor=cast.administrator, clock=at(3))
     assert waits(cast.outsider) == ["1.0"]
-    remove_from_group(group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, clock=at(3))
+    remove_from_group(
+        group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, is_confirmed=True, clock=at(3)
+    )
     assert waits(cast.second_approver) == []
     seat = cast.seat(MARKET, "sales")
     grant_seat(role_id=seat.pk, holder=cast.second_approver, actor=cast.administrator, clock=at(4))

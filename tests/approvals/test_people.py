@@ -307,7 +307,9 @@ def test_the_deactivated_join_nothing(cast: Cast) -> None:
 def test_leaving_a_group_flags_the_round_that_is_stuck_then(cast: Cast, release: Release, gate: Gate) -> None:
     submit(cast, gate)
     number = fresh(release).event_number
-    remove_from_group(group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, clock=at(3))
+    remove_from_group(
+        group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, is_confirmed=True, clock=at(3)
+    )
     assert event_kinds(release, since=number) == [EventKind.QUORUM_UNREACHABLE]
     add_to_group(group=cast.sales_group, person=make_person("sam", "Sam Seller"), actor=cast.administrator, clock=at(4))
     assert not fresh(release).is_quorum_unreachable
@@ -339,3 +341,12 @@ def test_nobody_changes_their_own_global_permissions_and_only_administrators_oth
         set_global_permissions(
             person=cast.outsider, actor=cast.administrator, permissions=("releases.everything",), clock=at(1)
         )
+
+
+def test_the_last_member_that_an_open_round_needs_is_not_taken_out_unasked(cast: Cast, gate: Gate) -> None:
+    submit(cast, gate)
+    with conflict("empties_needed_role") as found:
+        remove_from_group(group=cast.sales_group, person=cast.second_approver, actor=cast.administrator, clock=at(3))
+    assert found.value.message == (
+        "The seats of Sales approvers could not reach its quorum any more in the open round of Router 1.0."
+    )

@@ -22,6 +22,7 @@ from tests.cast import (
     event_kinds,
     fresh,
     gate_of,
+    last_event,
     make_person,
     make_playbook,
     not_allowed,
@@ -120,6 +121,20 @@ def test_a_seat_that_an_open_round_needs_is_not_taken(cast: Cast, gate: Gate) ->
             role_id=cast.seat(MARKET, "sales").pk, holder=cast.sales_group, actor=cast.administrator, clock=at(3)
         )
     assert "Router 1.0" in found.value.message
+
+
+def test_taken_all_the_same_it_leaves_a_round_that_is_flagged_and_never_approved(
+    cast: Cast, release: Release, gate: Gate
+) -> None:
+    submit(cast, gate)
+    approve(cast, gate, "engineering")
+    revoke_seat(
+        role_id=cast.seat(MARKET, "sales").pk, holder=cast.sales_group, actor=cast.administrator, is_confirmed=True,
+        clock=at(4),
+    )  # fmt: skip
+    assert last_event(release, EventKind.QUORUM_UNREACHABLE).payload == {"round": 1, "roles": ["sales"]}
+    assert fresh(release).is_quorum_unreachable
+    assert gate_of(release, MARKET).state == "in_review"
 
 
 def test_it_is_taken_when_somebody_else_holds_it_or_the_role_has_its_quorum(cast: Cast, gate: Gate) -> None:

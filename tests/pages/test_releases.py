@@ -225,7 +225,7 @@ def test_late_gates_need_dates_of_their_own(cast: Cast) -> None:
 def test_activation_warns_of_seats_that_nobody_holds(cast: Cast) -> None:
     deactivate_person(person=cast.approver, actor=cast.administrator)
     draft_release(cast, target=days_ago(-100), on=days_ago(1))
-    assert "Some seats have too few people" in page(cast.pm, f"{URL}activate/")
+    assert "Engineering cannot reach its quorum: 1 of 1 seats is deactivated." in page(cast.pm, f"{URL}activate/")
 
 
 # --- Read ---------------------------------------------------------------------------------------------------------

@@ -26,7 +26,7 @@ from approvals.reach import stuck_without
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.accounts.views import mail_link
-from gatekeeper.common.errors import DomainError
+from gatekeeper.common.errors import Conflict, DomainError
 from gatekeeper.common.pages import apply_problems, refusal, render_page
 from gatekeeper.dashboard import forms
 from gatekeeper.dashboard.queries import settings as queries
@@ -315,7 +315,20 @@ def group_leave(request: SignedInRequest, group: int, person: int) -> HttpRespon
         else reverse("settings-group", kwargs={"group": found.pk})
     )
     try:
-        remove_from_group(group=found, person=member, actor=request.user)
+        remove_from_group(
+            group=found, person=member, actor=request.user, is_confirmed=request.POST.get("sure") == "yes"
+        )
+    except Conflict as error:
+        context = {
+            "error": error,
+            "heading": f"Remove {member} from {found}?",
+            "action": reverse("settings-group-leave", kwargs={"group": found.pk, "person": member.pk}),
+            "fields": [("from", "person" if is_person_page else "group")],
+            "button": f"Remove {member}",
+            "keep": "Keep in the group",
+            "back_url": back,
+        }
+        return render_page(request, "errors/strand.html", context, status=error.status)
     except DomainError as error:
         return refusal(request, error, back_url=back)
     messages.success(request, f"{member} is not in {found} any more.")
