@@ -3,6 +3,7 @@
 import importlib.util
 import os
 import shutil
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -24,12 +25,23 @@ hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
 
 
-def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """What needs PostgreSQL says so when there is none, instead of passing without having run."""
+# What takes longest begins first, so that no process is left alone with it at the end.
+LONGEST = ("test_access.py", "test_query_counts.py", "test_invariants.py", "test_delivery.py", "test_supervisor.py")
+
+
+def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
+    """What needs PostgreSQL says so when there is none, instead of passing without having run.
+
+    In a parallel run whole files go to the processes in the order given here: the longest, then those of most tests.
+    """
     is_postgresql = settings.DATABASES["default"]["ENGINE"].endswith("postgresql")
     for item in items:
         if "postgres" in item.keywords and not is_postgresql:
             item.add_marker(pytest.mark.skip(reason="needs PostgreSQL: set DATABASE_URL"))
+    if hasattr(config, "workerinput"):
+        tests = Counter(item.path for item in items)
+        rank = {path: (path.name not in LONGEST, -count, str(path)) for path, count in tests.items()}
+        items.sort(key=lambda item: rank[item.path])
 
 
 @pytest.fixture(autouse=True, scope="session")

@@ -20,6 +20,7 @@ from playwright.sync_api import Browser, BrowserContext, Page, ViewportSize
 
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
+from gatekeeper.demo import STORIES
 from releases.actions.history import import_releases, import_schedule_changes
 from releases.importing import read_releases, read_schedule_changes
 from releases.models import Gate, Release
@@ -176,7 +177,7 @@ def walk(browser: Browser, live_server: Any) -> Iterator[Walk]:
 def stage(transactional_db: None) -> Stage:
     """The demo with everything that the table's addresses need, and two recorded products."""
     with transaction.atomic():
-        stage = set_stage()
+        stage = set_stage(STORIES)
         for name in ("kubernetes", "python"):
             import_releases(table=read_releases(io.BytesIO((DATA / f"{name}_releases.csv").read_bytes())))
             changes = (DATA / f"{name}_schedule_changes.csv").read_bytes()

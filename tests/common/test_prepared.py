@@ -5,6 +5,8 @@ from collections import Counter
 from typing import Any
 
 import pytest
+from django.contrib.auth.backends import ModelBackend
+from django.contrib.auth.models import Permission
 from django.db import connection
 from django.db.models import Model, QuerySet
 from django.test.utils import CaptureQueriesContext
@@ -12,6 +14,7 @@ from django.test.utils import CaptureQueriesContext
 from approvals.actions.decisions import NewCondition, recuse, revoke_decision
 from approvals.facts import load_facts
 from approvals.models import Delegation
+from gatekeeper.accounts.backends import EmailOrUsernameBackend
 from gatekeeper.accounts.models import User
 from gatekeeper.common.prepared import Prepared
 from releases.models import Gate
@@ -142,3 +145,22 @@ def test_each_thread_asks_through_its_own_connection() -> None:
     thread.start()
     thread.join()
     assert answers == [person]
+
+
+def test_the_sign_in_backend_finds_the_people_and_permissions_that_djangos_own_finds(cast: Cast) -> None:
+    cast.sales_group.permissions.add(Permission.objects.get(codename="add_product"))
+    own, plain, found = EmailOrUsernameBackend(), ModelBackend(), []
+    for pk in User.objects.values_list("pk", flat=True):
+        person, same = own.get_user(pk), plain.get_user(pk)
+        assert told(person) == told(same)
+        assert own.get_user_permissions(person) == plain.get_user_permissions(same)
+        assert own.get_all_permissions(person) == plain.get_all_permissions(same)
+        found.append(len(own.get_all_permissions(person)))
+    assert sum(found) >= 3, "what finds nothing proves little"
+    User.objects.filter(pk=cast.pm.pk).update(is_active=False)
+    assert own.get_user(cast.pm.pk) is None
+    assert own.get_user(0) is None
+    root = User.objects.create(username="root", email="root@example.org", full_name="Root", is_superuser=True)
+    assert len(own.get_all_permissions(root)) == Permission.objects.count()
+    cast.administrator.is_active = False
+    assert own.get_all_permissions(cast.administrator) == set()

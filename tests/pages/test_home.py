@@ -327,7 +327,7 @@ def test_releases_of_a_product_that_was_hidden_from_me_are_gone(cast: Cast) -> N
 # --- What it costs ------------------------------------------------------------------------------------------------
 
 
-def test_thirty_releases_cost_as_many_queries_as_three(cast: Cast) -> None:
+def test_a_dozen_releases_cost_as_many_queries_as_three(cast: Cast) -> None:
     def fill(first: int, last: int) -> None:
         for number in range(first, last):
             release = release_of_today(cast, f"1.{number}", began=20 + number % 9)
@@ -346,7 +346,7 @@ def test_thirty_releases_cost_as_many_queries_as_three(cast: Cast) -> None:
 
     fill(0, 3)
     few = queries()
-    fill(3, 30)
+    fill(3, 12)
     assert queries() == few
 
 

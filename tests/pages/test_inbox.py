@@ -261,7 +261,7 @@ def test_nonsense_in_the_address_is_forgiven(cast: Cast, query: str) -> None:
     assert client_of(cast.approver).get(f"/inbox/{query}", headers=HTMX).status_code == 200
 
 
-def test_thirty_rows_cost_as_many_queries_as_three(cast: Cast) -> None:
+def test_a_dozen_rows_cost_as_many_queries_as_three(cast: Cast) -> None:
     client = client_of(cast.approver)
 
     def cost(url: str) -> int:
@@ -274,10 +274,10 @@ def test_thirty_rows_cost_as_many_queries_as_three(cast: Cast) -> None:
     decline(cast, gate_of(made[0].gate.release, MARKET), "engineering", on=days_ago(1))
     submit(cast, gate_of(made[0].gate.release, MARKET), on=days_ago(1))
     few = (cost("/inbox/"), cost("/inbox/?show=decided"))
-    for number in range(3, 30):
+    for number in range(3, 12):
         gate = gate_of(waiting(cast, f"1.{number}").gate.release, MARKET)
         decline(cast, gate, "engineering", on=days_ago(1))
         submit(cast, gate, on=days_ago(1))
-    assert text_of(client.get("/inbox/")).count("2 of 2 deliverables") == 30
+    assert text_of(client.get("/inbox/")).count("2 of 2 deliverables") == 12
     assert (cost("/inbox/"), cost("/inbox/?show=decided")) == few
     assert few[0] <= 20

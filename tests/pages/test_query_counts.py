@@ -1,6 +1,6 @@
-"""Every page asks the database as often for thirty rows as for three.
+"""Every page asks the database as often for a dozen rows as for three.
 
-One world is filled with three of everything that a page lists, then with thirty; every GET address is looked at twice.
+One world is filled with three of everything that a page lists, then with a dozen; every GET address is looked at twice.
 """
 
 import copy
@@ -42,7 +42,7 @@ from tests.releases.history_files import csv_bytes, milestone
 
 pytestmark = pytest.mark.django_db
 
-FEW, MANY = 3, 30
+FEW, MANY = 3, 12
 FULL = "/releases/router/full/"
 GATE = f"{FULL}gates/market-opportunity/"
 # By URL name: the person who looks, and the address. `n` is how many rows there are now.
@@ -295,7 +295,7 @@ def look_at_all(world: World) -> dict[str, Looked]:
 def looked(
     django_db_setup: None, django_db_blocker: DjangoDbBlocker, tmp_path_factory: pytest.TempPathFactory
 ) -> Iterator[tuple[dict[str, Looked], dict[str, Looked]]]:
-    """Every page with three and with thirty rows."""
+    """Every page with three and with a dozen rows."""
     with (
         django_db_blocker.unblock(),
         override_settings(MEDIA_ROOT=tmp_path_factory.mktemp("media")),
@@ -325,7 +325,7 @@ def test_every_page_is_here() -> None:
 
 
 @pytest.mark.parametrize("name", PAGES)
-def test_thirty_rows_cost_as_many_queries_as_three(
+def test_a_dozen_rows_cost_as_many_queries_as_three(
     looked: tuple[dict[str, Looked], dict[str, Looked]], name: str
 ) -> None:
     few, many = (half[name] for half in looked)
