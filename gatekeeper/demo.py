@@ -10,6 +10,7 @@ from datetime import date, datetime, time, timedelta
 from django.contrib.auth.models import Group
 
 from approvals.actions import decisions, people, rounds, seats
+from approvals.actions.comments import add_comment
 from approvals.actions.evidence import save_evidence
 from approvals.actions.signing import Signature
 from approvals.models import Deliverable, GateRole
@@ -348,6 +349,7 @@ class Demo:
             self._supply_again(gate, pm, day + timedelta(days=7))
             self._submit(gate, pm, day + timedelta(days=7), 16)
             self._approve(gate, self.today - timedelta(days=1), all_but_one=True)
+            self._discuss(gate, pm)
             return
         assert gate.due_on is not None
         day = min(gate.due_on, self.today) - timedelta(days=3)
@@ -364,6 +366,20 @@ class Demo:
             self._approve(gate, day + timedelta(days=1), all_but_one=True)
         if gate.due_on < self.today:
             self._sweep(release, gate)
+
+    def _discuss(self, gate: Gate, pm: User) -> None:
+        """A question and its answer, beside the decisions."""
+        day = self.today - timedelta(days=1)
+        for who, words, minute in (
+            ("hannah", f"@{pm.username} does increment 3 still hold if two people move to support in December?", 40),
+            (
+                pm.username,
+                "Yes. The capacity plan reserves one engineer for it; the second is from @daniel’s team.",
+                52,
+            ),
+        ):
+            author = User.objects.get(username=who)
+            add_comment(gate_id=gate.pk, actor=author, text=words, clock=self.at(day, 17, minute))
 
     def _end(self, story: Story, release: Release, pm: User) -> None:
         yesterday = self.at(self.today - timedelta(days=1), 15)

@@ -48,6 +48,7 @@ def _list(
     open_row = next((row for row in rows if row.submission.pk == opened), None)
     if open_row is not None and form is None:
         form = _form(open_row, choice)
+    own = own_conditions(request.user, on)
     return {
         "show": "waiting",
         "filters": filters,
@@ -61,8 +62,9 @@ def _list(
         "choice": choice,
         "decision_form": form,
         "next_likely": pages.next_likely(request.user) if not entries else None,
-        "own_conditions": own_conditions(request.user, today()),
-        "on": today(),
+        "own_conditions": own,
+        "late_conditions": sum(condition.due_on < on for condition in own),
+        "on": on,
     }
 
 
