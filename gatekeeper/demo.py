@@ -378,8 +378,7 @@ class Demo:
                 52,
             ),
         ):
-            author = User.objects.get(username=who)
-            add_comment(gate_id=gate.pk, actor=author, text=words, clock=self.at(day, 17, minute))
+            add_comment(gate_id=gate.pk, actor=self.people[who], text=words, clock=self.at(day, 17, minute))
 
     def _end(self, story: Story, release: Release, pm: User) -> None:
         yesterday = self.at(self.today - timedelta(days=1), 15)
