@@ -4,6 +4,8 @@ from collections.abc import Collection, Iterable, Sequence
 from datetime import date, timedelta
 from itertools import pairwise
 
+from django.db.models import Q
+
 from approvals.models import ApproverRole, Delegation
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import latest_allowed_day
@@ -154,6 +156,12 @@ def ring_of(person: User, delegate: User, starts_on: date, ends_on: date) -> lis
             seen.add((stand_in, *days))
             ways.append(([*path, stand_in], *days))
     return []
+
+
+def absences_around(person: User, today: date) -> list[Delegation]:
+    """Absences of a person, and those in which they stand in, that are not over."""
+    mine = Delegation.objects.filter(Q(person=person) | Q(delegate=person), ended_at__isnull=True, ends_on__gte=today)
+    return list(mine.select_related("person", "delegate").order_by("starts_on", "pk"))
 
 
 def concerned_seats_of(person: User, delegate: User | None, roles: Sequence[ApproverRole] | None) -> list[int]:

@@ -1,4 +1,4 @@
-"""Pages of products, releases, gates and the inbox."""
+"""Pages of products, releases, gates, the inbox and being away."""
 
 from django.urls import include, path
 
@@ -6,4 +6,5 @@ urlpatterns = [
     path("", include("approvals.urls_products")),
     path("", include("approvals.urls_releases")),
     path("", include("approvals.urls_gates")),
+    path("", include("approvals.urls_absences")),
 ]

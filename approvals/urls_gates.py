@@ -4,6 +4,7 @@ from django.urls import path
 
 from approvals.views import (
     batches,
+    decide,
     deliverables,
     discussion,
     drafts,
@@ -25,6 +26,7 @@ urlpatterns = [
     path("inbox/", inbox.inbox, name="inbox"),
     path("inbox/approve/", batches.inbox_approve, name="inbox-approve"),
     path("inbox/<int:submission>/decide/", inbox.inbox_decide, name="inbox-decide"),
+    path("decide/<str:link>/", decide.decide, name="decide"),
     path(GATE, gates.gate, name="gate"),
     path(f"{GATE}submit/", gates.gate_submit, name="gate-submit"),
     path(f"{GATE}withdraw/", gates.gate_withdraw, name="gate-withdraw"),

@@ -56,6 +56,8 @@ VARIABLES = (
              "`var` beside manage.py"),
     Variable("STATIC_DIR", "folder", None, "a folder", "Where collectstatic puts the front end's files.",
              "`VAR_DIR/static`"),
+    Variable("MAIL_LINK_DAYS", "count", "14", "a whole number, 1 or more",
+             "How many days the link of a mail leads to the decision that it asks for."),
     Variable("UPLOAD_LIMIT_MB", "count", "25", "a whole number, 1 or more", "The largest evidence file."),
     Variable("EVIDENCE_QUOTA_MB", "count", "5000", "a whole number, 1 or more",
              "Megabytes of evidence files per product, where the product has no quota of its own."),
@@ -256,6 +258,7 @@ LOGIN_URL = "sign-in"
 LOGIN_REDIRECT_URL = "/"
 LOGOUT_REDIRECT_URL = "sign-in"
 PASSWORD_RESET_TIMEOUT = 3600
+MAIL_LINK_DAYS: int = env.read("MAIL_LINK_DAYS")
 PASSWORD_HASHERS = [
     "django.contrib.auth.hashers.Argon2PasswordHasher",
     "django.contrib.auth.hashers.PBKDF2PasswordHasher",

@@ -7,11 +7,13 @@ from functools import cached_property
 
 from django.contrib.auth.models import Group
 from django.db.models import Min, Q
+from django.utils import timezone
 from django.utils.text import slugify
 
 from approvals.kinds import RoundState, Verdict
-from approvals.models import Comment, Decision, GateRole, Recusal, Submission
+from approvals.models import Comment, Decision, Delegation, GateRole, Recusal, Submission
 from approvals.permissions import seat_holders
+from gatekeeper.common.calendars import day_of
 from notifications.facts import EventFacts
 from notifications.models import Watch
 from releases.kinds import Cause
@@ -30,6 +32,8 @@ class Audience(StrEnum):
     PERSON = "person"  # the one person whom the event names
     MENTIONED = "mentioned"  # the people whom a comment newly names
     TALKERS = "talkers"  # who has submitted a round of the gate or written in its discussion before
+    STAND_IN = "stand_in"  # who decides for somebody who is away
+    ABSENT = "absent"  # who is away
 
 
 class Crowd:
@@ -89,6 +93,12 @@ class Crowd:
         submitters, writers = self._talks
         return submitters.get(gate.pk, set()) | {who for pk, who in writers.get(gate.pk, ()) if pk < comment}
 
+    def _stand_in(self, facts: EventFacts) -> set[int]:
+        return _named(facts, "stand_in")
+
+    def _absent(self, facts: EventFacts) -> set[int]:
+        return _named(facts, "absent")
+
     # --- whose turn it is --------------------------------------------------------------------------------------
 
     def turns(self, facts: EventFacts) -> dict[int, list[str]]:
@@ -103,9 +113,13 @@ class Crowd:
         if facts.data.get("round", submission.number) != submission.number:
             return {}
         decisions = self._decisions.get(submission.pk, [])
-        barred = {submission.submitted_by_id, *self._contributors.get(submission.pk, ())}
-        barred |= self._recused.get(submission.pk, set())
-        barred |= {person for _role, _verdict, *deciders in decisions for person in deciders if person}
+        party = {submission.submitted_by_id, *self._contributors.get(submission.pk, ())}
+        spent = self._recused.get(submission.pk, set()) | {
+            person for _role, _verdict, *deciders in decisions for person in deciders if person
+        }
+        roles = [row.role_id for row in self._roles.get(gate.pk, ())]
+        away = [one for one in self._away if any(one.covers(role) for role in roles)]
+        barred = party | spent | {one.delegate_id for one in away if one.person_id in party}
         found: dict[int, list[str]] = defaultdict(list)
         for row in self._roles.get(gate.pk, ()):
             approvals = sum(role == row.role_id and verdict == Verdict.APPROVE for role, verdict, *_ in decisions)
@@ -113,7 +127,16 @@ class Crowd:
                 for person in self._holders.get(row.role_id, ()):
                     if person not in barred:
                         found[person].append(row.role.name)
+                for one in away:
+                    sits = one.covers(row.role_id) and one.person_id in self._holders.get(row.role_id, ())
+                    if sits and one.person_id not in spent and one.delegate_id and one.delegate_id not in barred:
+                        found[one.delegate_id].append(f"{row.role.name} for {one.person}")
         return dict(found)
+
+    def open_round(self, facts: EventFacts) -> int | None:
+        """The open round of an event's gate."""
+        found = self._rounds.get(facts.gate.pk) if facts.gate is not None else None
+        return found.pk if found is not None else None
 
     # --- loaded once, when first asked for ---------------------------------------------------------------------
 
@@ -134,6 +157,14 @@ class Crowd:
         if not roles:
             return {}
         return {role: [holder.user.pk for holder in holders] for role, holders in seat_holders(roles).items()}
+
+    @cached_property
+    def _away(self) -> list[Delegation]:
+        """Absences in force today with a stand-in, about the seats of these gates."""
+        roles = {row.role_id for rows in self._roles.values() for row in rows}
+        found = Delegation.objects.in_force(day_of(timezone.now())).covering(roles)
+        with_stand_in = found.filter(delegate__is_active=True).select_related("person").prefetch_related("roles")
+        return list(with_stand_in.order_by("starts_on", "pk"))
 
     @cached_property
     def _rounds(self) -> dict[int, Submission]:
@@ -202,6 +233,11 @@ class Crowd:
             for key in groups[group]:
                 found[key].add(person)
         return found
+
+
+def _named(facts: EventFacts, key: str) -> set[int]:
+    person = facts.data.get(key)
+    return {person} if isinstance(person, int) else set()
 
 
 def _sets(rows: Iterable[tuple[int, int]]) -> dict[int, set[int]]:

@@ -21,7 +21,7 @@ from gatekeeper.common.clock import Clock, database_clock
 from notifications.audience import Crowd
 from notifications.facts import with_facts
 from notifications.kinds import Channel, DeliveryState
-from notifications.mail import compose
+from notifications.mail import NoticeMail, compose
 from notifications.models import Delivery
 from notifications.notices import BY_KEY
 from releases.permissions import who_may_see
@@ -88,7 +88,12 @@ def claim(now: datetime) -> list[Delivery]:
     if not ids:
         return []
     taken = Delivery.objects.filter(pk__in=ids).select_related(
-        "recipient", "event__actor", "event__product", "event__release__product", "event__release__owner"
+        "recipient",
+        "event__actor",
+        "event__on_behalf_of",
+        "event__product",
+        "event__release__product",
+        "event__release__owner",
     )
     return list(taken.order_by("not_before", "pk"))
 
@@ -140,9 +145,8 @@ class Postman:
             raise Unreachable from error
         if not self._begin(delivery):
             return False
-        roles = self._roles(delivery)
         try:
-            if not post.send_messages([compose(delivery, self.facts[delivery.event_id], roles)]):
+            if not post.send_messages([self._message(delivery)]):
                 raise smtplib.SMTPException("nothing was sent")
         except Exception as error:
             # Whatever goes wrong with one mail must not keep the others from leaving.
@@ -160,7 +164,7 @@ class Postman:
             return "The person is deactivated."
         if not person.wants_email or not person.email:
             return "The person wants no e-mail."
-        if product is None or not who_may_see(product, [person.pk]):
+        if product is not None and not who_may_see(product, [person.pk]):
             return "The person may not see the product any more."
         notice = BY_KEY.get(delivery.notice)
         if notice is None:
@@ -170,6 +174,10 @@ class Postman:
         if notice.is_task and person.pk not in notice.recipients(facts, self.crowd):
             return "It is not this person's turn any more."
         return ""
+
+    def _message(self, delivery: Delivery) -> NoticeMail:
+        facts = self.facts[delivery.event_id]
+        return compose(delivery, facts, self._roles(delivery), self.crowd.open_round(facts))
 
     def _roles(self, delivery: Delivery) -> list[str]:
         """The roles in which the recipient of a task would decide."""

@@ -10,14 +10,16 @@ from typing import Any
 from django.urls import reverse
 
 from approvals.models import GateRole
+from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
 from gatekeeper.common.templatetags.gk import as_day, day, day_short, plural_days, relative_day
-from releases.kinds import Cause
+from releases.kinds import Cause, EventKind
 from releases.models import Event, Gate, Release
 from releases.rules import TARGET, slip_days_of
 
 NOBODY = "gatekeeper"
 MOST_LINES = 8
+ABSENCE_KINDS = (EventKind.DELEGATION_MADE, EventKind.DELEGATION_ENDED)
 
 # What had not happened when the due day ended; `{roles}` are the roles that were still out.
 CAUSES: Mapping[str, str] = {
@@ -54,6 +56,7 @@ class EventFacts:
     event: Event
     gates: Sequence[Gate] = ()
     role_names: Mapping[str, str] = field(default_factory=dict)
+    people: Mapping[int, str] = field(default_factory=dict)
 
     @cached_property
     def data(self) -> dict[str, Any]:
@@ -69,6 +72,11 @@ class EventFacts:
         return next((gate for gate in self.gates if gate.key == key), None)
 
     @property
+    def is_absence(self) -> bool:
+        """It is about somebody being away and their stand-in, and about no product."""
+        return self.event.kind in ABSENCE_KINDS
+
+    @property
     def next_gate(self) -> Gate | None:
         """The gate after this one."""
         here = self.gate
@@ -77,6 +85,8 @@ class EventFacts:
     def path(self, *, is_release_page: bool = False) -> str:
         """The page that the event is about: its gate's, or its release's where it has no gate or that is wanted."""
         about = self.event.about
+        if self.is_absence:
+            return reverse("away")
         if "version" not in about:
             return reverse("product", args=[about["product"]]) if "product" in about else reverse("notifications")
         if is_release_page or "gate" not in about:
@@ -91,7 +101,7 @@ class EventFacts:
         due_on = day_of_text(data.get("due_on")) or (gate.due_on if gate else None)
         roles = [self.role_names.get(key, key) for key in data.get("waiting_on") or data.get("roles") or []]
         return {
-            "actor": str(self.event.actor) if self.event.actor else NOBODY,
+            "actor": self._actor(),
             "product": self.event.product.name if self.event.product else "",
             "release": str(release) if release else (self.event.product.name if self.event.product else ""),
             "gate": gate.name if gate else "",
@@ -111,6 +121,10 @@ class EventFacts:
             "text": data.get("text", ""),
             "subject": str(data.get("name") or data.get("subject") or ""),
             "conditions": self._conditions(),
+            "absent": self.people.get(data.get("absent") or 0, ""),
+            "stand_in": self.people.get(data.get("stand_in") or 0, "Nobody"),
+            "starts": day(day_of_text(data.get("starts_on"))),
+            "ends": day(day_of_text(data.get("ends_on"))),
             "expires": day(day_of_text(data.get("expires_on"))),
             "resume_by": day(day_of_text(data.get("resume_by"))),
             "held": plural_days(data.get("days")) if self.event.kind.endswith(".resumed") else "",
@@ -121,7 +135,16 @@ class EventFacts:
             "thing": str(data.get("name", "")) if "deliverable" in data else "",
         }
 
+    def _actor(self) -> str:
+        """Who did it; with both names where it was done for somebody: "Grace Kim for Sofia Almeida"."""
+        if self.event.actor is None:
+            return NOBODY
+        principal = self.event.on_behalf_of
+        return f"{self.event.actor} for {principal}" if principal is not None else str(self.event.actor)
+
     def _over(self) -> str:
+        if self.is_absence:
+            return "Away"
         if self.gate is None or self.release is None:
             return str(self.release or self.event.product or "")
         return f"Gate {self.gate.position} of {len(self.gates)} · {self.release}"
@@ -178,7 +201,7 @@ def _due_words(due_on: date | None) -> str:
 def with_facts(events: Iterable[Event]) -> dict[int, EventFacts]:
     """Facts of some events by event id. Two queries, however many events.
 
-    The events come with `actor`, `product` and `release__product` selected.
+    The events come with `actor`, `on_behalf_of`, `product` and `release__product` selected.
     """
     found = list(events)
     gates: dict[int, list[Gate]] = defaultdict(list)
@@ -198,12 +221,23 @@ def with_facts(events: Iterable[Event]) -> dict[int, EventFacts]:
         rows = GateRole.objects.filter(gate__in=needed).values_list("gate", "role__key", "role__name")
         for gate_id, key, name in rows:
             names[gate_id][key] = name
+    people = _people_named(found)
     facts = {}
     for event in found:
         one = EventFacts(event, gates[event.release_id] if event.release_id is not None else ())
         one.role_names = names[one.gate.pk] if one.gate is not None and one.gate.pk in names else {}
+        one.people = people if one.is_absence else {}
         facts[event.pk] = one
     return facts
+
+
+def _people_named(found: Sequence[Event]) -> dict[int, str]:
+    """Names of the people in events about absences; one query, where there are such."""
+    data = [event.payload for event in found if event.kind in ABSENCE_KINDS]
+    wanted = {one.get(key) for one in data for key in ("absent", "stand_in")}
+    if not wanted:
+        return {}
+    return {person.pk: str(person) for person in User.objects.filter(pk__in=[pk for pk in wanted if pk])}
 
 
 def _names_roles(event: Event) -> bool:

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from itertools import groupby
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.utils import timezone
 
 from gatekeeper.accounts.models import User
@@ -18,9 +18,8 @@ from releases.querysets import visible_products
 
 def in_app_for(user: User) -> QuerySet[Delivery]:
     """A person's in-app notices, newest first, but for those about products they may not see any more."""
-    return Delivery.objects.filter(
-        visible_products(user, "event__product__"), recipient=user, channel=Channel.APP
-    ).order_by("-created_at", "-pk")
+    is_seen = visible_products(user, "event__product__") | Q(event__product__isnull=True)
+    return Delivery.objects.filter(is_seen, recipient=user, channel=Channel.APP).order_by("-created_at", "-pk")
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,7 @@ from django.core.mail import EmailMultiAlternatives
 from django.template.loader import render_to_string
 from django.urls import reverse
 
+from approvals.links import decide_path
 from notifications.facts import EventFacts
 from notifications.models import Delivery
 from notifications.notices import BY_KEY, ROWS, Notice, pieces, plain, words_of
@@ -46,8 +47,8 @@ class Line:
     lines: Sequence[str]
 
 
-def content(notice: Notice, facts: EventFacts, roles: Sequence[str] = ()) -> dict[str, Any]:
-    """What both parts of the mail say."""
+def content(notice: Notice, facts: EventFacts, roles: Sequence[str] = (), path: str = "") -> dict[str, Any]:
+    """What both parts of the mail say. `path` is where it leads, if not to the page that the event is about."""
     words = words_of(facts, roles)
     rows = [Line(ROWS[name].label, ROWS[name].lines(facts)) for name in notice.rows]
     said = words[notice.quote].strip() if notice.quote else ""
@@ -57,10 +58,11 @@ def content(notice: Notice, facts: EventFacts, roles: Sequence[str] = ()) -> dic
         "heading": plain(notice.heading, words),
         "lead": pieces(notice.lead, words),
         "lead_text": plain(notice.lead, words),
-        "link": f"{settings.BASE_URL}{facts.path(is_release_page=notice.is_release_page)}",
+        "link": f"{settings.BASE_URL}{path or facts.path(is_release_page=notice.is_release_page)}",
         "rows": [row for row in rows if row.lines],
         "quote": said if len(said) <= QUOTE_LENGTH else f"{said[:QUOTE_LENGTH]}…",
         "quoted": words["actor"],
+        "away": f"{settings.BASE_URL}{reverse('away')}" if notice.is_task else "",
         "preferences": f"{settings.BASE_URL}{reverse('profile')}",
         "organisation": Organisation.objects.values_list("name", flat=True).first() or "",
         "zone": settings.TIME_ZONE,
@@ -81,14 +83,17 @@ class NoticeMail(EmailMultiAlternatives):
     mixed_subtype = "related"
 
 
-def compose(delivery: Delivery, facts: EventFacts, roles: Sequence[str] = ()) -> NoticeMail:
-    """The message of one delivery, built from what is true now.
+def compose(
+    delivery: Delivery, facts: EventFacts, roles: Sequence[str] = (), open_round: int | None = None
+) -> NoticeMail:
+    """The message of one delivery, built from what is true now. A task about an open round leads to its decision.
 
     Raises:
         ValueError: the address cannot stand in a header.
     """
     notice = BY_KEY[delivery.notice]
-    said = content(notice, facts, roles)
+    path = decide_path(open_round, delivery.recipient_id) if notice.is_task and open_round is not None else ""
+    said = content(notice, facts, roles, path)
     person = delivery.recipient
     message = NoticeMail(
         subject=one_line(plain(notice.subject, words_of(facts, roles))),

@@ -22,7 +22,7 @@ APP = (Channel.APP,)
 
 # Words that are names or days, printed bold.
 STRONG = frozenset(
-    {"actor", "gate", "release", "thing", "role", "roles", "due_when", "expires", "released", "resume_by", "held"}
+    {"actor", "gate", "release", "thing", "role", "roles", "due_when", "expires", "absent", "stand_in", "released", "resume_by", "held"}
 )
 
 # (text, whether it is bold)
@@ -321,6 +321,39 @@ NOTICES: tuple[Notice, ...] = (
         heading="You are a stakeholder of {release}",
         lead="{actor} wants you to hear of its progress.",
         action="See the release", why="you were added as a stakeholder",
+    ),
+    Notice(
+        key="stands_in", kind=EventKind.DELEGATION_MADE, to=(Audience.STAND_IN,), icon="calendar-clock",
+        subject="For you to know: you decide for {absent} from {starts} to {ends}",
+        line="You decide for {absent} from {starts} to {ends}",
+        heading="You decide for {absent}",
+        lead="{absent} is away from {starts} to {ends}, and you stand in. What waits for {absent} waits for you too in "
+        "these days, as far as you see the product.",
+        action="See when", why="you stand in for somebody who is away", quote="reason",
+    ),
+    Notice(
+        key="away", kind=EventKind.DELEGATION_MADE, to=(Audience.ABSENT,), icon="calendar-clock",
+        subject="For you to know: {actor} set you away from {starts} to {ends}",
+        line="{actor} set you away from {starts} to {ends}; {stand_in} decides for you",
+        heading="You are away from {starts} to {ends}",
+        lead="{actor} set you away from {starts} to {ends}. {stand_in} decides for you in these days.",
+        action="See or end it", why="you are the one who is away", quote="reason",
+    ),
+    Notice(
+        key="stands_in_no_more", kind=EventKind.DELEGATION_ENDED, to=(Audience.STAND_IN,), icon="calendar-check",
+        subject="For you to know: you do not decide for {absent} any more",
+        line="You do not decide for {absent} any more",
+        heading="You do not decide for {absent} any more",
+        lead="The absence of {absent}, {starts} to {ends}, has ended early.",
+        action="See when", why="you stood in for somebody who was away",
+    ),
+    Notice(
+        key="away_no_more", kind=EventKind.DELEGATION_ENDED, to=(Audience.ABSENT,), icon="calendar-check",
+        subject="For you to know: your absence from {starts} to {ends} has ended",
+        line="{actor} ended your absence from {starts} to {ends}",
+        heading="Your absence has ended",
+        lead="{actor} ended your absence from {starts} to {ends}. You decide yourself again.",
+        action="See your absences", why="you are the one who was away",
     ),
 )  # fmt: skip
 

@@ -76,9 +76,9 @@ def _relay_batch(floor: int, is_quiet: bool, clock: Clock) -> int:
         if not _is_the_only_relay():
             return 0
         batch = list(
-            _without_receipt(floor).select_related("actor", "product", "release", "release__product", "release__owner")[
-                :BATCH
-            ]
+            _without_receipt(floor).select_related(
+                "actor", "on_behalf_of", "product", "release", "release__product", "release__owner"
+            )[:BATCH]
         )
         if not batch:
             return 0
@@ -118,7 +118,7 @@ def deliveries_for(batch: Iterable[Event], now: datetime, *, is_quiet: bool = Fa
     found: list[Delivery] = []
     for event in news:
         for person, notice in by_event[event.pk].items():
-            if person in people and person in may_see[event.product_id or 0]:
+            if person in people and (event.product_id is None or person in may_see[event.product_id]):
                 found.extend(_deliveries(event, people[person], notice, now, is_quiet))
     return found
 
@@ -126,7 +126,7 @@ def deliveries_for(batch: Iterable[Event], now: datetime, *, is_quiet: bool = Fa
 def _is_told(event: Event, now: datetime) -> bool:
     is_history = event.release is not None and event.release.kind == PlaybookKind.HISTORY
     is_old = event.recorded_at < now - LISTED_FOR
-    return bool(notices_of(event.kind)) and event.product_id is not None and not is_history and not is_old
+    return bool(notices_of(event.kind)) and not is_history and not is_old
 
 
 def _may_see(news: Sequence[Event], by_event: dict[int, dict[int, Notice]]) -> dict[int, set[int]]:

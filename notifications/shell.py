@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import Q, QuerySet
 from django.urls import reverse
 
 from gatekeeper.accounts.models import User
@@ -21,7 +21,8 @@ OVER = (ReleaseState.CLOSED, ReleaseState.CANCELLED)
 
 def _unread(person: int, *, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:
     mine = Delivery.objects.filter(recipient=person, channel=Channel.APP, read_at__isnull=True)
-    return mine.filter(products_seen(User(pk=person), sees_all, "event__product__")).values_list("pk")[:MOST_COUNTED]
+    is_seen = products_seen(User(pk=person), sees_all, "event__product__") | Q(event__product__isnull=True)
+    return mine.filter(is_seen).values_list("pk")[:MOST_COUNTED]
 
 
 def _watched(person: int, *, sees_all: bool) -> QuerySet[Any, tuple[Any, ...]]:

@@ -28,7 +28,7 @@ def notifications(request: SignedInRequest) -> HttpResponse:
     unread = mine.filter(read_at__isnull=True)
     show = "unread" if request.GET.get("show") == "unread" else "all"
     chosen = (unread if show == "unread" else mine).select_related(
-        "event__actor", "event__product", "event__release__product"
+        "event__actor", "event__on_behalf_of", "event__product", "event__release__product"
     )
     page = Paginator(chosen, PER_PAGE).get_page(page_number(request))
     context = {
@@ -65,7 +65,9 @@ def read_one(request: SignedInRequest, delivery: int) -> HttpResponse:
 @require_POST
 def open_one(request: SignedInRequest, delivery: int) -> HttpResponse:
     """Mark one notice as read and go where it leads. A POST, since no GET may change anything."""
-    query = in_app_for(request.user).select_related("event__actor", "event__product", "event__release__product")
+    query = in_app_for(request.user).select_related(
+        "event__actor", "event__on_behalf_of", "event__product", "event__release__product"
+    )
     found = get_object_or_404(query, pk=delivery)
     actions.mark_read(person=request.user, deliveries=[found.pk])
     rows = notice_rows([found])

@@ -133,12 +133,6 @@ def _end(delegation: Delegation, actor: User, at: datetime, why: str) -> None:
     )
 
 
-def absences_around(person: User, today: date) -> list[Delegation]:
-    """Absences of a person, and those in which they stand in, that are not over."""
-    mine = Delegation.objects.filter(Q(person=person) | Q(delegate=person), ended_at__isnull=True, ends_on__gte=today)
-    return list(mine.select_related("person", "delegate").order_by("starts_on", "pk"))
-
-
 def end_all_around(delegations: Collection[Delegation], actor: User, at: datetime) -> None:
     """Part of a deactivation, which has locked what they concern and refreshes it: none of them goes on."""
     for delegation in delegations:

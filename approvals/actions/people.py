@@ -9,8 +9,8 @@ from django.core.exceptions import ValidationError
 from django.core.validators import validate_email
 from django.db import transaction
 
-from approvals.absences import concerned_seats
-from approvals.actions.delegations import absences_around, end_all_around
+from approvals.absences import absences_around, concerned_seats
+from approvals.actions.delegations import end_all_around
 from approvals.reach import lock_deciding, refresh_reachability, refuse_to_strand, rounds_within_reach, seats_of
 from gatekeeper.accounts.models import Theme, User
 from gatekeeper.common.calendars import day_of

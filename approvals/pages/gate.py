@@ -30,7 +30,7 @@ from approvals.pages.items import Item, author_names, frozen_items
 from approvals.pages.since import Since, since_when
 from approvals.pages.words import joined as joined
 from approvals.permissions import Holder
-from approvals.status import GateStatus, RoleStatus, gate_status, vote_refusal
+from approvals.status import GateStatus, RoleStatus, free_seat, gate_status, vote_refusal
 from gatekeeper.accounts.models import User
 from gatekeeper.common.errors import Blocker
 from releases import rules as release_rules
@@ -202,6 +202,12 @@ class Hat:
     name: str
     is_last: bool
     words: str
+    principal: str = ""
+
+    @property
+    def title(self) -> str:
+        """ "Engineering", or "Engineering for Sofia Almeida" where the person stands in."""
+        return f"{self.name} for {self.principal}" if self.principal else self.name
 
 
 @dataclass(frozen=True)
@@ -695,7 +701,11 @@ class GatePage:
         keys = self.status.my_roles
         roles = {role.key: role for role in self.status.roles}
         missing = rules.missing_approvals(self.facts.needs, self.facts.votes)
-        return [self._hat(roles[key], missing) for key in keys]
+        return [replace(self._hat(roles[key], missing), principal=self._principal(roles[key].id)) for key in keys]
+
+    def _principal(self, role_id: int) -> str:
+        seat = free_seat(self.facts, self.user, role_id)
+        return str(seat.on_behalf_of) if seat is not None and seat.on_behalf_of is not None else ""
 
     @property
     def hats_words(self) -> str:
@@ -741,6 +751,10 @@ class GatePage:
         if following.is_after_release and self.release.state == ReleaseState.ACTIVE:
             return "Then the release can ship."
         return f"{following.name} opens then."
+
+    @property
+    def may_step_aside(self) -> bool:
+        return self.status.may("recuse")
 
     @cached_property
     def why_not(self) -> str:

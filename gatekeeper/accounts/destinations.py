@@ -12,6 +12,7 @@ PLACES = {
     "/products/": "Products",
     "/notifications/": "Notifications",
     "/settings/profile/": "Your profile",
+    "/settings/away/": "When you are away",
     "/setup/": "First steps",
 }
 # a browser reads these as the start of another host, or drops them
@@ -37,7 +38,7 @@ def destination_words(address: str) -> str:
     if found := _RELEASE.match(path):
         release = f"{_title(found['product'])} {found['version']}"
         return f"{release}, {_title(found['gate'])}" if found["gate"] else release
-    return PLACES.get(path, "")
+    return "Your decision" if path.startswith("/decide/") else PLACES.get(path, "")
 
 
 def _title(slug: str) -> str:

@@ -14,16 +14,19 @@ from django.contrib.auth.models import Group
 from django.contrib.auth.tokens import default_token_generator
 from django.core.files.uploadedfile import SimpleUploadedFile
 from django.core.management import call_command
+from django.urls import resolve
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 
 from approvals.actions.comments import add_comment
 from approvals.actions.decisions import NewCondition, record_decision
+from approvals.actions.delegations import make_delegation
 from approvals.actions.evidence import save_evidence
 from approvals.actions.files import begin_upload
 from approvals.actions.people import create_person, deactivate_person
 from approvals.actions.rounds import submit_evidence, waive_gate
 from approvals.actions.seats import grant_seat
+from approvals.links import decide_path
 from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
@@ -202,6 +205,7 @@ def _set_place(product: Product, people: Mapping[str, User]) -> Place:
     grant_seat(role_id=_seat(product).pk, holder=User.objects.get(username="jonas"), actor=people["administrator"])
     place = Place(product)
     _name_addresses(place, review, decision)
+    place.arguments["decide"] = {"link": resolve(decide_path(review.pk, people["approver"].pk)).kwargs["link"]}
     _write_forms(place, people, today, playbook)
     return place
 
@@ -383,6 +387,7 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
             "gate-seen": {"round": 1},
             "gate-decide": decision,
             "inbox-decide": decision,
+            "decide": decision,
             "gate-recuse": {"comment": REASON, "round": 1},
             "gate-except": {"what": f"deliverable:{_empty(work)}", "reason": REASON, "expires_on": soon},
             "gate-waive": {"reason": REASON, "expires_on": soon},
@@ -435,7 +440,15 @@ def _name_settings(stage: Stage) -> None:
     place.arguments["settings-playbook-edit"] = {"slug": "seven-gates"}
     for name in ("settings-playbook-version", "settings-playbook-export"):
         place.arguments[name] = {"slug": "hotfix", "version": 1}
+    today = day_of(timezone.now())
+    planned = make_delegation(
+        person=jonas, actor=jonas, delegate=None, starts_on=today + timedelta(days=100),
+        ends_on=today + timedelta(days=101),
+    )  # fmt: skip
     place.arguments |= {
+        "away-of": {"person": jonas.pk},
+        "away-assistant-of": {"person": jonas.pk},
+        "away-end": {"delegation": planned.pk},
         "settings-person-reactivate": {"person": dora.pk},
         "settings-group": {"group": group.pk},
         "settings-group-leave": {"group": group.pk, "person": User.objects.get(username="hannah").pk},
@@ -449,9 +462,17 @@ def _name_settings(stage: Stage) -> None:
     def profile(person: User | None) -> dict[str, Any]:
         return {"full_name": "Another Name", "email": person.email if person else "", "theme": "dark"}
 
+    absence = {
+        "starts_on": today.isoformat(), "ends_on": (today + timedelta(days=9)).isoformat(), "seats": "all",
+        "delegate": "Luca Romano (luca)", "reason": "A conference.",
+    }  # fmt: skip
     words = {"full_name": "Another Name", "email": "another@larkfield.example"}
     place.data |= {
         "profile": profile,
+        "away": absence,
+        "away-of": absence,
+        "away-assistant": {"assistant": "Luca Romano (luca)"},
+        "away-assistant-of": {"assistant": "Luca Romano (luca)"},
         "password": {"current_password": PASSWORD, "password": "another seven gates"},
         "password-set": {"password": "another seven gates"},
         "password-reset": {"email": jonas.email},

@@ -296,8 +296,8 @@ def test_only_holders_step_aside_and_pages_offer_nothing_else(
     assert status.my_roles == ("engineering",)
     assert not status.may("recuse")
     with not_allowed("not_holder"):
-        recuse(gate_id=gate.pk, round_number=1, actor=grace, clock=at(3))
-    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, clock=at(3))
+        recuse(gate_id=gate.pk, round_number=1, actor=grace, comment="Not mine.", clock=at(3))
+    recuse(gate_id=gate.pk, round_number=1, actor=cast.approver, comment="Too near.", clock=at(3))
     with conflict("recused"):
         approve(cast, gate, "engineering", actor=grace, on=3)
 

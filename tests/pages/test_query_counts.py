@@ -21,10 +21,12 @@ from pytest_django import DjangoDbBlocker
 
 from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.decisions import NewCondition, record_decision, revoke_decision
+from approvals.actions.delegations import make_delegation
 from approvals.actions.evidence import save_evidence
 from approvals.actions.people import add_to_group, save_group
 from approvals.actions.rounds import submit_evidence
 from approvals.actions.seats import grant_seat
+from approvals.links import decide_path
 from approvals.models import ApproverRole, Comment, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
@@ -105,6 +107,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "round": ("pm", f"{GATE}rounds/{{round}}/"),
     "notifications": ("pm", "/notifications/"),
     "profile": ("pm", "/settings/profile/"),
+    "away": ("approver", "/settings/away/"),
+    "away-of": ("administrator", "/settings/away/{approver}/"),
+    "decide": ("approver", "{link}"),
     "settings-organisation": ("administrator", "/settings/organisation/"),
     "settings-people": ("administrator", "/settings/people/"),
     "settings-person": ("administrator", "/settings/people/{person}/"),
@@ -172,6 +177,12 @@ class World:
         for seat in ApproverRole.objects.filter(product=cast.product, gate_key=self.gate.key):
             grant_seat(role_id=seat.pk, holder=person, actor=admin)
             grant_seat(role_id=seat.pk, holder=group, actor=admin)
+        first = day_of(timezone.now()) + timedelta(days=1000 + 2 * number)
+        for away, delegate in ((cast.approver, cast.outsider), (person, cast.approver)):
+            make_delegation(
+                person=away, actor=away, delegate=delegate, starts_on=first, ends_on=first,
+                roles=[cast.seat(self.gate.key, "engineering")],
+            )  # fmt: skip
         add_stakeholder(of=cast.product, person=person, actor=cast.pm)
         add_stakeholder(of=self.release, person=person, actor=cast.pm)
         save_product_line(name=f"Line {number:02}", default_seats={"engineering": group}, actor=admin)
@@ -249,6 +260,7 @@ class World:
         """What stands in the addresses."""
         gate = Gate.objects.get(pk=self.gate.pk)
         decision = Decision.objects.filter(submission__gate=gate).order_by("-pk")[0]
+        waiting = Submission.objects.filter(gate=gate).order_by("-pk")[0].pk
         return {
             "n": self.count,
             "playbook": self.cast.playbook.pk,
@@ -260,7 +272,8 @@ class World:
                 f"pick={pk}-{number}-engineering"
                 for pk, number in Submission.objects.filter(state="open").values_list("pk", "number")
             ),
-            "waiting": Submission.objects.filter(gate=gate).order_by("-pk")[0].pk,
+            "waiting": waiting,
+            "link": decide_path(waiting, self.cast.approver.pk),
             "person": self.cast.second_approver.pk,
             "approver": self.cast.approver.pk,
             "group": self.cast.sales_group.pk,

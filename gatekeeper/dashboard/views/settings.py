@@ -10,8 +10,10 @@ from django.db import transaction
 from django.http import HttpResponse
 from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
+from django.utils import timezone
 from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
+from approvals.absences import absences_around
 from approvals.actions.people import (
     add_to_group,
     change_profile,
@@ -26,6 +28,7 @@ from approvals.reach import stuck_without
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.accounts.views import mail_link
+from gatekeeper.common.calendars import day_of
 from gatekeeper.common.errors import Conflict, DomainError
 from gatekeeper.common.pages import apply_problems, refusal, render_page
 from gatekeeper.dashboard import forms
@@ -233,7 +236,13 @@ def person_deactivate(request: SignedInRequest, person: int) -> HttpResponse:
     if not found.is_active or found.pk == request.user.pk:
         return redirect(back)
     owned = found.owned_releases.filter(state__in=["active", "on_hold", "released"]).select_related("product")
-    context = {"person": found, "stuck": stuck_without(found), "owned": owned[:50], "tab": "people"}
+    context = {
+        "person": found,
+        "stuck": stuck_without(found),
+        "owned": owned[:50],
+        "ending": absences_around(found, day_of(timezone.now()))[:50],
+        "tab": "people",
+    }
     return render_page(request, "dashboard/settings/person_deactivate.html", context)
 
 
