@@ -22,7 +22,21 @@ APP = (Channel.APP,)
 
 # Words that are names or days, printed bold.
 STRONG = frozenset(
-    {"actor", "gate", "release", "thing", "role", "roles", "due_when", "expires", "absent", "stand_in", "released", "resume_by", "held"}
+    {
+        "actor",
+        "gate",
+        "release",
+        "thing",
+        "role",
+        "roles",
+        "due_when",
+        "expires",
+        "absent",
+        "stand_in",
+        "released",
+        "resume_by",
+        "held",
+    }
 )
 
 # (text, whether it is bold)

@@ -7,6 +7,7 @@ from itertools import groupby
 
 from django.db.models import Prefetch, Q, QuerySet
 
+from approvals.facts import GateFacts
 from approvals.models import ApproverRole, Delegation
 from gatekeeper.accounts.models import User
 
@@ -98,3 +99,15 @@ def away_now(person: User, today: date) -> list[Delegation]:
 def assisted_by(person: User) -> list[User]:
     """Whose assistant a person is."""
     return list(User.objects.filter(Q(assistant=person), is_active=True).order_by("full_name")[:PEOPLE_SHOWN])
+
+
+def away_words(facts: GateFacts, person: User, role_id: int, reader: User) -> str:
+    """ "Away until 23 Nov, Grace Kim stands in": of a holder of a seat today; empty for who is there."""
+    found = next((d for d in facts.delegations if d.person_id == person.pk and d.covers(role_id)), None)
+    if found is None:
+        return ""
+    stand_in = next((d.user for d in facts.deputies(role_id) if d.on_behalf_of == person), None)
+    who = "nobody stands in" if stand_in is None else f"{stand_in} stands in"
+    if stand_in is not None and stand_in.pk == reader.pk:
+        who = "you stand in"
+    return f"Away until {found.ends_on:%-d %b}, {who}"

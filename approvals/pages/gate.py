@@ -15,6 +15,7 @@ from approvals.feasibility import Shortage, gate_shortages
 from approvals.inbox import waiting_for
 from approvals.kinds import BlockerCode, RoundState, Verdict, WaiverKind
 from approvals.models import Condition, Decision, Submission
+from approvals.pages.absences import away_words
 from approvals.pages.cards import Card, cards_of
 from approvals.pages.changes import Comparison, ReadRow, compare, read_rows
 from approvals.pages.checks import (
@@ -127,6 +128,7 @@ class PersonLine:
     is_me: bool
     words: str
     is_waiting: bool
+    away: str = ""
 
 
 @dataclass(frozen=True)
@@ -669,7 +671,7 @@ class GatePage:
     def _people(self, role: RoleStatus) -> list[PersonLine]:
         """Holders of a role who have not decided in it, and why they cannot where they cannot."""
         waiting = {h.user.pk for h in role.waiting}
-        decided = {d.decided_by_id for d in self.facts.standing}
+        decided = {pk for d in self.facts.standing for pk in (d.decided_by_id, d.on_behalf_of_id)}
         assert self.round is not None
         found = []
         for holder in role.holders:
@@ -688,7 +690,8 @@ class GatePage:
                 continue
             else:
                 words = ""
-            found.append(PersonLine(person, is_me, words, person.pk in waiting))
+            away = away_words(self.facts, person, role.id, self.user) if person.pk in waiting else ""
+            found.append(PersonLine(person, is_me, words, person.pk in waiting, away))
         return found
 
     @property
@@ -765,7 +768,8 @@ class GatePage:
             return f"The release is {ReleaseState(self.release.state).label.lower()}: the round rests until it goes on."
         for row in self.facts.roles:
             refusal = vote_refusal(self.facts, self.user, row.role_id)
-            if refusal is not None and refusal[0] not in ("not_holder", "already_decided"):
+            is_told = refusal is not None and refusal[0] == "already_decided" and self.my_decision is not None
+            if refusal is not None and refusal[0] != "not_holder" and not is_told:
                 return refusal[1]
         return ""
 

@@ -240,7 +240,7 @@ def decided_by(user: User) -> QuerySet[Decision]:
     return (
         Decision.objects.filter(visible_products(user, "submission__gate__release__product__"), decided_by=user)
         .select_related(
-            "role", "revocation", "submission", "submission__gate", "submission__gate__release",
+            "role", "revocation", "on_behalf_of", "submission", "submission__gate", "submission__gate__release",
             "submission__gate__release__product",
         )
         .defer("submission__snapshot")

@@ -91,7 +91,7 @@ class RoundPage:
     def decisions(self) -> list[Decision]:
         return list(
             Decision.objects.filter(submission=self.submission)
-            .select_related("role", "decided_by", "revocation")
+            .select_related("role", "decided_by", "on_behalf_of", "revocation")
             .order_by("decided_at", "pk")
         )
 

@@ -64,6 +64,11 @@ class RoleProgress:
     principal: str = ""
 
     @property
+    def title(self) -> str:
+        """ "Engineering", or "Engineering for Sofia Almeida" where the person stands in."""
+        return f"{self.name} for {self.principal}" if self.principal else self.name
+
+    @property
     def is_done(self) -> bool:
         return self.approvals >= self.quorum
 

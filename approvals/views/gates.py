@@ -161,7 +161,8 @@ def say_decided(request: SignedInRequest, decision: Decision) -> None:
     """The toast after a decision; an open round's decision can be taken back, and the toast says so."""
     gate = Gate.objects.select_related("release__product").get(pk=decision.submission.gate_id)
     what = "Declined" if decision.verdict == Verdict.DECLINE else "Approved"
-    words = f"{what} {gate.release}, {gate.name}, as {decision.role.name}."
+    instead = f" for {decision.on_behalf_of}" if decision.on_behalf_of is not None else ""
+    words = f"{what} {gate.release}, {gate.name}, as {decision.role.name}{instead}."
     if gate.state == GateState.APPROVED:
         messages.success(request, f"{words} The gate is passed.")
     elif gate.state == GateState.IN_REVIEW:

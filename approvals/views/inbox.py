@@ -15,6 +15,7 @@ from approvals.forms.gates import APPROVE, CONDITIONS, DECLINE, DecisionForm
 from approvals.models import Submission
 from approvals.pages import inbox as pages
 from approvals.pages.debts import own_conditions
+from approvals.pages.delegated import decided_for, with_stand_ins
 from approvals.pages.gate import gate_url
 from approvals.pages.inbox import InboxRow
 from approvals.pages.waiting import Filters, chips, waiting_list
@@ -57,7 +58,7 @@ def _list(
         "total": len(entries),
         "groups": pages.grouped(rows, filters.role),
         "clear_q": filters.but("q"),
-        "names": sorted({role.name for entry in entries for role in entry.mine}),
+        "names": sorted({role.title for entry in entries for role in entry.mine}),
         "open_row": open_row,
         "choice": choice,
         "decision_form": form,
@@ -86,7 +87,13 @@ def _conditions(request: SignedInRequest) -> dict[str, Any]:
     return {"page_obj": listed, "today": today()}
 
 
-TABS = {"decided": _decided, "conditions": _conditions}
+def _delegated(request: SignedInRequest) -> dict[str, Any]:
+    """What others decide for the person."""
+    listed = Paginator(decided_for(request.user), PER_PAGE).get_page(page_number(request))
+    return {"absences": with_stand_ins(request.user, today()), "page_obj": listed, "decisions": list(listed)}
+
+
+TABS = {"decided": _decided, "conditions": _conditions, "delegated": _delegated}
 
 
 @login_required
