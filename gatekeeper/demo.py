@@ -3,6 +3,7 @@
 Every release is told as a story: what became of each gate, relative to today, so that the demo is fresh on any day.
 """
 
+import copy
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
@@ -23,6 +24,7 @@ from gatekeeper.demo_texts import evidence_for, link_for
 from notifications.actions import add_stakeholder, watch
 from releases.actions import products
 from releases.actions import releases as release_actions
+from releases.actions.playbooks import save_draft, start_draft
 from releases.actions.replan import replan_release
 from releases.actions.slips import sweep_release
 from releases.models import Gate, Organisation, Playbook, Product, ProductLine, Release
@@ -188,7 +190,25 @@ class Demo:
         for number, story in enumerate(self.stories, start=1):
             self.progress(f"[{number}/{len(self.stories)}] {self.products[story.product].name} {story.version}")
             self._tell(story, number)
+        self._edit_playbook()
         self._watch()
+
+    def _edit_playbook(self) -> None:
+        """The administrator is at work on the next version of a playbook."""
+        clock, chloe = self.at(self.today - timedelta(days=1), 17), self.people["chloe"]
+        draft = start_draft(slug="seven-gates-launch", actor=chloe, clock=clock)
+        definition = copy.deepcopy(draft.definition)
+        readiness = next(gate for gate in definition["gates"] if gate["key"] == "release-readiness")
+        readiness["offset_days"] = -10
+        readiness["deliverables"].append(
+            {
+                "key": "support-readiness-pack",
+                "name": "Support readiness pack",
+                "required": True,
+                "disciplines": ["SUP"],
+            }
+        )
+        save_draft(slug=draft.slug, revision=draft.revision, definition=definition, actor=chloe, clock=clock)
 
     def _watch(self) -> None:
         """Who follows what, since yesterday."""

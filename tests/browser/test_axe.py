@@ -36,7 +36,8 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 # no pages: files, and parts that htmx puts into one
-NOT_PAGES = {"healthz", "readyz", "portfolio-export", "gate-record-pdf", "evidence-file", "evidence-file/submitted",
+NOT_PAGES = {"healthz", "readyz", "portfolio-export", "settings-playbook-export", "settings-playbook-export-draft",
+             "gate-record-pdf", "evidence-file", "evidence-file/submitted",
              "holder-options", "release-new-dates", "mention-options", "evidence-image", "evidence-image/submitted",
              "evidence-first-file", "evidence-first-file/submitted"}  # fmt: skip
 SAMPLE = {"home", "inbox", "portfolio", "product-seats", "release", "gate", "release-new", "notifications"}
@@ -281,6 +282,7 @@ def refused_forms(stage: Stage) -> Iterator[Visit]:
         ("grace", "gate-revoke"), ("chloe", "product-new"), ("priya", "product-edit"), ("chloe", "profile"),
         ("chloe", "password"), ("chloe", "settings-organisation"), ("chloe", "settings-person"),
         ("chloe", "settings-person-new"), ("chloe", "settings-groups"), ("chloe", "settings-group"),
+        ("chloe", "settings-playbook-new"), ("chloe", "settings-playbook-import"), ("priya", "release-playbook"),
         ("chloe", "settings-line-new"), ("chloe", "settings-line"), ("", "sign-in"), ("", "password-reset"),
         ("priya", "product-stakeholders"), ("priya", "release-stakeholders"),
     ):  # fmt: skip
@@ -339,7 +341,7 @@ def test_axe_finds_nothing_on_the_pages_of_an_empty_installation(transactional_d
     for address in (
         "/", "/setup/", "/inbox/", "/inbox/?show=decided", "/portfolio/", "/portfolio/?state=recorded", "/products/",
         "/products/new/", "/releases/new/", "/notifications/", "/search/", "/settings/people/", "/settings/groups/",
-        "/settings/lines/", "/settings/new-line/", "/settings/organisation/",
+        "/settings/lines/", "/settings/new-line/", "/settings/organisation/", "/settings/playbooks/",
     ):  # fmt: skip
         walk.go(Visit(ada.username, address, f"{address}, empty"))
     walk.finish()
