@@ -9,9 +9,12 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from django.contrib.auth.models import Group
+from django.core.files.uploadedfile import SimpleUploadedFile
 
 from approvals.actions import decisions, people, rounds, seats
 from approvals.actions.comments import add_comment
+from approvals.actions.deliverables import assign_deliverable
+from approvals.actions.drafts import save_draft
 from approvals.actions.evidence import save_evidence
 from approvals.actions.signing import Signature
 from approvals.models import Deliverable, GateRole
@@ -164,6 +167,11 @@ SUMMARIES = {
     "six-month-assessment": "Weekly use is 3 points under the claim; two lessons recorded.",
 }
 
+FILES = {
+    "Feature-grid.csv": "feature,ours,theirs\nConsent audit,yes,no\nSession start (s),1.8,3.1\n",
+    "Known-issues.txt": "AC-5512  Session drops when a proxy asks twice. Workaround: keep-alive on.\n",
+}
+
 Progress = Callable[[str], None]
 
 
@@ -192,6 +200,27 @@ class Demo:
             self._tell(story, number)
         self._edit_playbook()
         self._watch()
+        self._prepare()
+
+    def _prepare(self) -> None:
+        """Work in progress at one gate: files, a draft that is not marked as ready, and one left to somebody else."""
+        product, maya, owen = self.products["assist-console"], self.people["maya"], self.people["owen"]
+        gate = Gate.objects.get(release__product=product, release__version="26.4", state="open")
+        things = list(Deliverable.objects.filter(gate=gate).order_by("position"))
+        empty = [thing for thing in things if not thing.versions.exists()]
+        yesterday = self.today - timedelta(days=1)
+        save_evidence(
+            deliverable_id=things[0].pk, actor=maya, kind="file", clock=self.at(yesterday, 11),
+            uploads=[SimpleUploadedFile(name, text.encode()) for name, text in FILES.items()],
+        )  # fmt: skip
+        save_draft(
+            deliverable_id=empty[0].pk, actor=maya, kind="text", clock=self.at(self.today, 9, 28),
+            text=evidence_for(empty[0].name, gate.release, 1)[:400],
+        )  # fmt: skip
+        products.grant_product_permission(
+            product=product, codename="contribute", holder=owen, actor=self.people["chloe"], clock=self.at(yesterday)
+        )
+        assign_deliverable(deliverable_id=empty[1].pk, actor=maya, assignee=owen, clock=self.at(yesterday, 11, 30))
 
     def _edit_playbook(self) -> None:
         """The administrator is at work on the next version of a playbook."""

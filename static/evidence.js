@@ -23,6 +23,16 @@
     }
   };
 
+  // ---- who has pressed the button already waits for the last file, and for nothing that has stopped
+  const waiting = new WeakMap();
+  const go = (form, is_whole) => {
+    if (Number(form.dataset.uploading) && is_whole) return;
+    const button = waiting.get(form);
+    waiting.delete(form);
+    $("[data-uploads-wait]", form)?.remove();
+    if (button && is_whole && form.isConnected) form.requestSubmit(button);
+  };
+
   const send = async (box, file) => {
     const form = box.closest("form"), list = $("ul.files", box);
     const row = $("template[data-upload-row]", box).content.firstElementChild.cloneNode(true);
@@ -76,6 +86,7 @@
       }
       running = false;
       form.dataset.uploading = Number(form.dataset.uploading) - 1;
+      go(form, !!known?.is_finished || control.signal.aborted);
     };
     const finish = () => {
       bar.remove();
@@ -85,8 +96,6 @@
       for (const old of list.querySelectorAll("[name=received]")) if (old.value === String(known.id)) old.closest("li").remove();
       const chosen = Object.assign(doc.createElement("input"), { type: "hidden", name: "received", value: known.id });
       row.append(chosen);
-      const wait = $("[data-uploads-wait]", form);
-      if (wait && Number(form.dataset.uploading) <= 1) wait.remove();
     };
     again.addEventListener("click", () => { if (!running) { row.classList.remove("stopped"); run(); } });
     abort.addEventListener("click", async () => {
@@ -102,7 +111,12 @@
     const box = input.closest("[data-uploads]"), list = [...files];
     input.value = "";
     // one after the other: each has the whole line for itself
-    list.reduce((before, file) => before.then(() => send(box, file)), Promise.resolve());
+    const form = input.form;
+    form.dataset.uploading = Number(form.dataset.uploading || 0) + 1;
+    list.reduce((before, file) => before.then(() => send(box, file)), Promise.resolve()).then(() => {
+      form.dataset.uploading = Number(form.dataset.uploading) - 1;
+      go(form, true);
+    });
   };
   doc.addEventListener("change", (e) => {
     const input = e.target;
@@ -128,10 +142,11 @@
     if (!Number(form.dataset.uploading) || e.submitter?.name) return;
     e.preventDefault();
     e.stopImmediatePropagation();
+    waiting.set(form, e.submitter);
     if ($("[data-uploads-wait]", form)) return;
-    const words = Object.assign(doc.createElement("p"), { className: "small tx-cond", textContent: "A file is still on its way. Mark as ready when it is there." });
+    const words = Object.assign(doc.createElement("p"), { className: "small tx-cond", textContent: "A file is still on its way. This is marked as ready as soon as it is there." });
     words.dataset.uploadsWait = "";
-    words.setAttribute("role", "alert");
+    words.setAttribute("role", "status");
     e.submitter?.closest(".line")?.after(words);
   }, true);
 })();

@@ -5,12 +5,15 @@ from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 
+from django.utils import timezone
+
 from approvals.actions.files import RESUMABLE
 from approvals.facts import GateFacts
 from approvals.models import Deliverable, EvidenceDraft, Upload
 from approvals.pages.items import Item, draft_item
 from approvals.pages.words import joined
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import organisation_zone
 from releases.playbooks import DISCIPLINES
 
 
@@ -46,6 +49,15 @@ class Card:
     @property
     def my_draft(self) -> EvidenceDraft | None:
         return next((draft for draft in self.drafts if draft.author_id == self.user_id), None)
+
+    @property
+    def draft_saved(self) -> str:
+        """When the person's draft was saved: "09:28", with the day when it was not today."""
+        if self.my_draft is None:
+            return ""
+        zone = organisation_zone()
+        saved, now = timezone.localtime(self.my_draft.saved_at, zone), timezone.localtime(timezone=zone)
+        return f"{saved:%H:%M}" if saved.date() == now.date() else f"{saved:%-d %b}, {saved:%H:%M}"
 
     @property
     def other_drafts(self) -> list[EvidenceDraft]:

@@ -27,7 +27,7 @@ def test_a_manager_assigns_and_takes_back_and_the_person_is_told(cast: Cast, bri
     }  # fmt: skip
     with nothing_changes():
         assign_deliverable(deliverable_id=brief.pk, actor=cast.second_pm, assignee=cast.contributor, clock=at(2))
-    relay_events()
+    relay_events(clock=at(2))
     told = Delivery.objects.filter(event=event)
     assert {(one.recipient, one.notice) for one in told} == {(cast.contributor, "assigned")}
     assign_deliverable(deliverable_id=brief.pk, actor=cast.pm, assignee=None, clock=at(3))
