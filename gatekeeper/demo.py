@@ -11,10 +11,9 @@ from datetime import date, datetime, time, timedelta
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from approvals.actions import decisions, people, rounds, seats
+from approvals.actions import decisions, drafts, people, rounds, seats
 from approvals.actions.comments import add_comment
 from approvals.actions.deliverables import assign_deliverable
-from approvals.actions.drafts import save_draft
 from approvals.actions.evidence import save_evidence
 from approvals.actions.signing import Signature
 from approvals.models import Deliverable, GateRole
@@ -215,7 +214,7 @@ class Demo:
             deliverable_id=things[0].pk, actor=maya, kind="file", clock=self.at(yesterday, 11),
             uploads=[SimpleUploadedFile(name, text.encode()) for name, text in FILES.items()],
         )  # fmt: skip
-        save_draft(
+        drafts.save_draft(
             deliverable_id=empty[0].pk, actor=maya, kind="text", clock=self.at(self.today, 9, 28),
             text=evidence_for(empty[0].name, gate.release, 1)[:400],
         )  # fmt: skip
