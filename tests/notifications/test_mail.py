@@ -107,7 +107,8 @@ def test_text_and_html_say_the_same(cast: Cast, submitted: Gate) -> None:
     assert links == [
         f"http://localhost:8000{reverse('gate', args=['router', '1.0', submitted.key])}",
         f"http://localhost:8000{reverse('profile')}",
-    ], "one main link, and the way to change what reaches one"
+        f"http://localhost:8000{reverse('away')}",
+    ], "one main link, and the ways to change what reaches one and to name a stand-in"
 
 
 def test_the_mail_brings_its_pictures_and_asks_nobody_for_more(cast: Cast, submitted: Gate) -> None:

@@ -8,6 +8,7 @@ from django.contrib.auth.models import Group
 from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.decisions import NewCondition, recuse
+from approvals.actions.delegations import end_delegation, make_delegation
 from approvals.actions.exceptions import expire_exceptions, grant_exception
 from approvals.actions.people import add_to_group, deactivate_person, save_group
 from approvals.actions.rounds import expire_waivers, withdraw_submission
@@ -272,6 +273,7 @@ WANTS = {
     "To prepare", "Waiting for you", "Approved by {role}", "To mend", "Declined", "Approved", "To do", "Withdrawn",
     "Waived", "To settle", "Stepped aside", "Blocked", "Waiting for you, late", "Late", "Slipping", "Re-planned",
     "Released", "On hold", "Resumed", "Cancelled", "Excused", "For you to follow",
+    "For you to know",
 }  # fmt: skip
 
 
@@ -373,8 +375,13 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     add_stakeholder(of=release, person=cast.outsider, actor=cast.pm, clock=at(42))
     said = add_comment(gate_id=readiness.pk, actor=cast.pm, text="Out, @sara.", clock=at(42)).comment
     edit_comment(comment_id=said.pk, actor=cast.pm, text="Out, @sara and @erik.", clock=at(42))
+    away = make_delegation(
+        person=cast.approver, actor=cast.administrator, delegate=cast.outsider, starts_on=day(60), ends_on=day(61),
+        clock=at(51),
+    )  # fmt: skip
+    end_delegation(delegation_id=away.pk, actor=cast.administrator, clock=at(52))
     used = set()
-    for event in Event.objects.select_related("actor", "product", "release__product").order_by("pk"):
+    for event in Event.objects.select_related("actor", "on_behalf_of", "product", "release__product").order_by("pk"):
         facts = with_facts([event])[event.pk]
         for notice in notices_of(event.kind):
             words = words_of(facts)

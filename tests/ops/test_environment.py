@@ -29,6 +29,7 @@ MALFORMED = {
     "REDIS_URL": "localhost:6379",
     "EMAIL_URL": "mail.example.com",
     "TIME_ZONE": "Mars/Olympus",
+    "MAIL_LINK_DAYS": "0",
     "UPLOAD_LIMIT_MB": "0",
     "EVIDENCE_QUOTA_MB": "lots",
     "PORT": "80000",
