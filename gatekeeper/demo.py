@@ -12,11 +12,14 @@ from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 
 from approvals.actions import decisions, drafts, people, rounds, seats
+from approvals.actions.checks import report_check
 from approvals.actions.comments import add_comment
+from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.deliverables import assign_deliverable
 from approvals.actions.evidence import save_evidence
+from approvals.actions.exceptions import grant_exception
 from approvals.actions.signing import Signature
-from approvals.models import Deliverable, GateRole
+from approvals.models import Check, Deliverable, Evidence, GateRole
 from approvals.permissions import seat_holders
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import add_months, day_of, organisation_zone
@@ -90,7 +93,7 @@ class Story:
     `gate` is the number of the gate that is worked on and `due_in` its due date in days from today (negative: late);
     `now` is how it stands: open, partly (some evidence), ready, review, half (one role has approved), declined.
     `late` are days by which earlier gates were approved late, `declined` gates that took two rounds, `conditions`
-    gates approved with a condition, `waived` gates that were waived.
+    gates approved with a condition (due in `condition_due_in` days), `waived` gates that were waived.
     """
 
     product: str
@@ -103,6 +106,7 @@ class Story:
     late: Mapping[int, int] = field(default_factory=dict)
     declined: tuple[int, ...] = ()
     conditions: tuple[int, ...] = ()
+    condition_due_in: int = 40
     waived: tuple[int, ...] = ()
     pushed: int = 0
     playbook: str = "seven-gates"
@@ -132,7 +136,7 @@ STORIES = (
     Story("flow-desk", "13.0", "Flows across tenants", 3, 11, "declined"),
     Story("flow-desk", "14.0", "Language packs", 0, 0, end="draft"),
     Story("runbook-studio", "2.5", "Runbooks on a schedule", 3, 20, "open", end="cancelled"),
-    Story("runbook-studio", "2.6", "Dry runs", 5, 15),
+    Story("runbook-studio", "2.6", "Dry runs", 5, 15, conditions=(4,), condition_due_in=-2),
     Story("runbook-studio", "3.0", "Shared libraries", 4, 8, "declined", late={3: 28}),
     Story("service-catalog", "8.4", "Price lists", 8, 0, end="closed", waived=(7,), playbook=SIGNED),
     Story("service-catalog", "8.5", "Bundles", 5, 55, "partly"),
@@ -156,6 +160,12 @@ WATCHED = (
     ("erik", "insight-lake", "2026.4"),
     ("sam", "assist-console", "26.4"),
 )
+# Where the build machine has reported, and what it said of the first, second and third check.
+REPORTED = (
+    ("assist-console", "26.4", "release-readiness"),
+    ("runbook-studio", "2.6", "functional-completeness"),
+)
+REPORTS = (("success", "4,182 of 4,182 tests"), ("failure", "1 open, limit is 0"), ("pending", "Started 07:22"))
 SUMMARIES = {
     "market-opportunity": "Three renewals hang on this; the metrics are what we will be held to.",
     "use-case-definition": "Use case 1 is new since the interviews; 2 and 3 are as before.",
@@ -200,6 +210,8 @@ class Demo:
         self._edit_playbook()
         self._watch()
         self._prepare()
+        self._report()
+        self._excuse()
 
     def _prepare(self) -> None:
         """Work in progress at one gate: files, a draft that is not marked as ready, and one left to somebody else."""
@@ -239,6 +251,45 @@ class Demo:
             }
         )
         save_draft(slug=draft.slug, revision=draft.revision, definition=definition, actor=chloe, clock=clock)
+
+    def _report(self) -> None:
+        """What the build machine said this week: a service account, which reports checks and does nothing else."""
+        begin = self.at(self.today - timedelta(days=30))
+        bot = people.create_person(
+            username="build-bot", email="build-bot@larkfield.example", full_name="Build bot",
+            title="Service account", actor=None, clock=begin,
+        )  # fmt: skip
+        told = {(story.product, story.version) for story in self.stories}
+        for slug, version, key in (row for row in REPORTED if row[:2] in told):
+            product = self.products[slug]
+            products.grant_product_permission(
+                product=product, codename="report_checks", holder=bot, actor=self.people["chloe"], clock=begin
+            )
+            gate = Gate.objects.get(release__product=product, release__version=version, key=key)
+            for index, check in enumerate(Check.objects.filter(gate=gate).order_by("position")):
+                status, summary = REPORTS[index % len(REPORTS)]
+                report_check(
+                    gate_id=gate.pk, name=check.name, status=status, summary=summary, run_number=812 + index,
+                    details_url=f"https://ci.larkfield.example/{slug}/{812 + index}", actor=bot,
+                    clock=self.at(self.today, 7, 40),
+                )  # fmt: skip
+
+    def _excuse(self) -> None:
+        """One exception in force, and one condition that nobody has met in time."""
+        if ("runbook-studio", "2.6") not in {(story.product, story.version) for story in self.stories}:
+            return
+        gate = Gate.objects.get(
+            release__product=self.products["runbook-studio"], release__version="2.6", key="functional-completeness"
+        )
+        supplied = Evidence.objects.filter(deliverable__gate=gate).values("deliverable")
+        missing = Deliverable.objects.filter(gate=gate, is_required=True).exclude(pk__in=supplied).order_by("position")
+        for thing in missing[:1]:
+            grant_exception(
+                gate_id=gate.pk, kind="deliverable", subject=thing.key, actor=self.people["helen"],
+                reason="The pilot runs without it; it is written before the general release.",
+                expires_on=self.today + timedelta(days=30), clock=self.at(self.today - timedelta(days=1), 14),
+            )  # fmt: skip
+        mark_overdue_conditions(self.today, clock=self.at(self.today, 0, 5))
 
     def _watch(self) -> None:
         """Who follows what, since yesterday."""
@@ -382,7 +433,7 @@ class Demo:
         if 0 < late <= 3:
             self._sweep(release, gate)
         self._submit(gate, pm, before, 10)
-        self._approve(gate, day, with_condition=gate.position in story.conditions)
+        self._approve(gate, day, condition_due_in=story.condition_due_in if gate.position in story.conditions else None)
 
     def _present(self, story: Story, release: Release, gate: Gate, pm: User) -> None:
         """The gate that is worked on now."""
@@ -499,7 +550,9 @@ class Demo:
             clock=self.at(day, 9, 30),
         )  # fmt: skip
 
-    def _approve(self, gate: Gate, day: date, *, with_condition: bool = False, all_but_one: bool = False) -> None:
+    def _approve(
+        self, gate: Gate, day: date, *, condition_due_in: int | None = None, all_but_one: bool = False
+    ) -> None:
         gate.refresh_from_db()
         needed = list(GateRole.objects.filter(gate=gate).select_related("role").order_by("position"))
         held = seat_holders([row.role_id for row in needed])
@@ -511,10 +564,10 @@ class Demo:
                 [
                     decisions.NewCondition(
                         "Keyboard-only hand-over test with two customers", self.people["jonas"],
-                        self.today + timedelta(days=40),
+                        self.today + timedelta(days=condition_due_in),
                     )
                 ]
-                if with_condition and index == 0
+                if condition_due_in is not None and index == 0
                 else []
             )  # fmt: skip
             clock = self.at(day, 11, index * 7)
