@@ -7,7 +7,7 @@ from functools import cached_property
 from approvals.kinds import RoundState
 from approvals.models import Submission
 from approvals.pages.changes import ADDED, CHANGED, REMOVED
-from approvals.pages.gate import DecisionLine, GatePage
+from approvals.pages.gate import DecisionLine, Declined, GatePage
 from releases.kinds import GateState
 
 # What became of a round, said after "Round 2 ".
@@ -71,6 +71,11 @@ class DecidePage:
     @property
     def why_not(self) -> str:
         return self.at_gate.why_not or NOBODY_ASKED
+
+    @property
+    def declined_before(self) -> Declined | None:
+        """The decline that this round answers."""
+        return self.at_gate.declines.get(self.submission.number - 1)
 
     @property
     def change_words(self) -> str:
