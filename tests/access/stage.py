@@ -329,8 +329,10 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     pictured = Deliverable.objects.filter(gate=review.gate).order_by("position")[1].key
     for name, number in (("evidence-image", "W.work"), ("evidence-image/submitted", "W.review")):
         names[name] = gate(number) | {"deliverable": pictured, "number": 1, "file": _file(slug, number, pictured, 1)}
-    for name in ("deliverable-assign", "evidence-draft", "evidence-draft-discard", "evidence-uploads"):
+    for name in ("deliverable-assign", "evidence-draft-discard", "evidence-uploads"):
         names[name] = names["evidence-save"]
+    # the upload has begun a draft of the brief already
+    names["evidence-draft"] = names["evidence-save"] | {"deliverable": pictured}
     names["evidence-upload"] = names["evidence-upload-remove"] = names["evidence-save"] | {"upload": upload.pk}
     names["evidence-file/submitted"] = submitted | {"file": _file(slug, "W.review", brief, 2)}
     of_review = (

@@ -66,21 +66,22 @@ def test_a_draft_outlives_a_reload_and_meets_what_somebody_else_marked_as_ready(
     gate = market_of(release_of_today(cast))
     page = open_page(address(gate), person=cast.pm)
     page.get_by_role("link", name="Write Market opportunity brief").click()
-    page.locator("textarea[name=text]").fill("What Petra typed.")
-    page.locator("textarea[name=note]").focus()
-    expect(page.locator("#saved-brief")).to_contain_text("Draft saved")
+    page.locator("#d-brief textarea[name=text]").fill("What Petra typed.")
+    page.locator("#d-brief textarea[name=note]").focus()
+    expect(page.locator("#saved-brief")).to_contain_text("Draft saved", timeout=20_000)
     assert EvidenceDraft.objects.get().text == "What Petra typed."
     page.reload()
-    expect(page.locator("textarea[name=text]")).to_have_value("What Petra typed.")
+    expect(page.locator("#d-brief textarea[name=text]")).to_have_value("What Petra typed.")
     expect(page.get_by_role("link", name="Finish Market opportunity brief")).to_be_visible()
 
     save_evidence(deliverable_id=thing(gate).pk, actor=cast.second_pm, kind="text", text="What Quinn wrote.")
     page.get_by_role("button", name="Mark as ready").click()
     expect(page.get_by_text("This was changed by Quinn Manager while you were editing.").first).to_be_visible()
     expect(page.get_by_text("What Quinn wrote.")).to_be_visible()
-    expect(page.locator("textarea[name=text]")).to_have_value("What Petra typed.")
+    expect(page.locator("#d-brief textarea[name=text]")).to_have_value("What Petra typed.")
     assert axe_findings(page, "#d-brief") == []
     page.get_by_role("button", name="Mark as ready").click()
+    expect(page.locator("#d-brief form")).to_have_count(0)
     expect(page.locator("#d-brief").get_by_text("Text, 3 words")).to_be_visible()
     assert list(Evidence.objects.order_by("version").values_list("text", flat=True)) == [
         "What Quinn wrote.", "What Petra typed."

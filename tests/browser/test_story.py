@@ -115,7 +115,7 @@ def test_the_whole_story(
         expect(pm.get_by_text("Two customers are no market. Ask five.").first).to_be_visible()
         pm.get_by_role("link", name="Change Market opportunity brief").click()
         pm.locator("label", has_text="Text").first.click()
-        pm.locator("textarea[name=text]").fill("## Five customers\n\nAll five would **pay**.")
+        pm.locator("article textarea[name=text]").fill("## Five customers\n\nAll five would **pay**.")
         pm.get_by_role("button", name="Mark as ready").click()
         expect(pm.get_by_text(re.compile(r"^Text, \d words"))).to_be_visible()
         pm.get_by_role("button", name="Submit round 2").click()
@@ -137,7 +137,7 @@ def test_the_whole_story(
         # The PM submits the next gate on its due day; nobody decides.
         pm.goto(address(complete))
         pm.get_by_role("link", name="Write Defects by severity").click()
-        pm.locator("textarea[name=text]").fill("None above severity 3.")
+        pm.locator("article textarea[name=text]").fill("None above severity 3.")
         pm.get_by_role("button", name="Mark as ready").click()
         pm.get_by_role("button", name="Submit round 1").click()
         expect(pm.get_by_text("Waiting for decision, round 1").first).to_be_visible()
