@@ -11,8 +11,8 @@ from django.http import FileResponse
 
 from approvals.actions.evidence import save_evidence
 from approvals.markdown import render_markdown
-from approvals.models import Evidence
-from releases.actions.products import change_product
+from approvals.models import Evidence, Upload
+from releases.actions.products import change_product, grant_product_permission
 from tests.cast import Cast, at, decline, nothing_changes, submit
 from tests.pages.stories import address, client_of, days_ago, market_of, release_of_today, text_of, thing
 
@@ -183,6 +183,51 @@ def test_removing_what_somebody_has_changed_is_a_conflict(cast: Cast) -> None:
         answer = client_of(cast.pm).post(address(gate, "evidence/brief/remove/"), {"version": "1"}, headers=HTMX)
     assert answer.status_code == 409
     assert client_of(cast.pm).post(address(gate, "evidence/teardown/remove/"), {}).status_code == 422
+
+
+def test_who_holds_a_seat_confirms_once_that_the_vote_is_given_up(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    grant_product_permission(
+        product=cast.product, codename="contribute", holder=cast.approver, actor=cast.pm, clock=at(days_ago(9))
+    )
+    client = client_of(cast.approver)
+    words = {"kind": "text", "text": "Mine", "version": "0"}
+    asked = "I give up my vote as Engineering in the next round"
+    assert asked in text_of(client.get(address(gate, "?edit=brief")))
+    with nothing_changes():
+        assert client.post(save(address(gate)), words).status_code == 422
+    assert client.post(save(address(gate)), words | {"gives_up_vote": "on"}).status_code == 302
+    assert asked not in text_of(client.get(address(gate, "?edit=teardown")))
+
+
+def test_a_draft_shows_who_writes_and_an_assigned_deliverable_is_in_my_work(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    words = {"kind": "text", "text": "So far.", "version": "0"}
+    answer = client_of(cast.second_pm).post(address(gate, "evidence/brief/draft/"), words)
+    assert answer.status_code == 201
+    text = text_of(client_of(cast.pm).get(address(gate)))
+    assert "Draft: Quinn Manager" in text
+    assert "Finish Market opportunity brief" in text
+    assert "So far." not in text
+    assign = client_of(cast.pm).post(address(gate, "evidence/brief/assign/"), {"assignee": cast.contributor.pk})
+    assert assign.status_code == 302
+    assert "Supply Market opportunity brief" in text_of(client_of(cast.contributor).get("/"))
+    discard = address(gate, "evidence/brief/draft/discard/")
+    assert client_of(cast.second_pm).post(discard).status_code == 302
+    assert "Draft:" not in text_of(client_of(cast.pm).get(address(gate)))
+
+
+def test_files_of_a_refused_form_need_not_be_sent_again(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    client = client_of(cast.pm)
+    files = [SimpleUploadedFile("a.pdf", PDF), SimpleUploadedFile("b.txt", b"b")]
+    answer = client.post(save(address(gate)), {"kind": "text", "text": " ", "version": "0", "file": files})
+    assert answer.status_code == 422
+    ids = list(Upload.objects.values_list("pk", flat=True))
+    assert all(f'name="received" value="{pk}" checked' in answer.content.decode() for pk in ids)
+    again = {"kind": "text", "text": "Now.", "version": "0", "received": ids}
+    assert client.post(save(address(gate)), again).status_code == 302
+    assert [f.name for f in Evidence.objects.get().files.all()] == ["a.pdf", "b.txt"]
 
 
 # --- Files --------------------------------------------------------------------------------------------------------
