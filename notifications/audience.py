@@ -25,6 +25,7 @@ class Audience(StrEnum):
 
     MANAGERS = "managers"  # the release's product manager and the product's owner
     DECIDERS = "deciders"  # those whose turn it is in the gate's open round
+    NEXT_DECIDERS = "next_deciders"  # those whose turn an approval made it
     LATE_DECIDERS = "late_deciders"  # the same, when a miss was theirs
     SEATS = "seats"  # everybody who holds a seat of the gate
     FOLLOWERS = "followers"  # watchers and stakeholders of the release and of its product
@@ -56,6 +57,20 @@ class Crowd:
     def _deciders(self, facts: EventFacts) -> set[int]:
         """Nobody, once the round that the event is about is over."""
         return set(self.turns(facts))
+
+    def _next_deciders(self, facts: EventFacts) -> set[int]:
+        """Those whose turn it became with an approval: roles of a later order, when the last earlier quorum is full."""
+        gate = facts.gate
+        submission = self._rounds.get(gate.pk) if gate is not None else None
+        if gate is None or submission is None:
+            return set()
+        rows = self._roles.get(gate.pk, ())
+        decided = next((row for row in rows if row.role.key == facts.data.get("role")), None)
+        short = [row.order for row in rows if self._approvals(submission.pk, row) < row.quorum]
+        if decided is None or not short or min(short) <= decided.order:
+            return set()
+        # An approval beyond the quorum changes nobody's turn.
+        return set(self.turns(facts)) if self._approvals(submission.pk, decided) == decided.quorum else set()
 
     def _late_deciders(self, facts: EventFacts) -> set[int]:
         return set(self.turns(facts)) if facts.data.get("cause") == Cause.AWAITING_DECISION else set()
@@ -121,9 +136,10 @@ class Crowd:
         away = [one for one in self._away if any(one.covers(role) for role in roles)]
         barred = party | spent | {one.delegate_id for one in away if one.person_id in party}
         found: dict[int, list[str]] = defaultdict(list)
-        for row in self._roles.get(gate.pk, ()):
-            approvals = sum(role == row.role_id and verdict == Verdict.APPROVE for role, verdict, *_ in decisions)
-            if approvals < row.quorum:
+        short = [row for row in self._roles.get(gate.pk, ()) if self._approvals(submission.pk, row) < row.quorum]
+        first = min((row.order for row in short), default=0)
+        for row in short:
+            if row.order == first:
                 for person in self._holders.get(row.role_id, ()):
                     if person not in barred:
                         found[person].append(row.role.name)
@@ -132,6 +148,10 @@ class Crowd:
                     if sits and one.person_id not in spent and one.delegate_id and one.delegate_id not in barred:
                         found[one.delegate_id].append(f"{row.role.name} for {one.person}")
         return dict(found)
+
+    def _approvals(self, submission: int, row: GateRole) -> int:
+        decisions = self._decisions.get(submission, [])
+        return sum(role == row.role_id and verdict == Verdict.APPROVE for role, verdict, *_ in decisions)
 
     def open_round(self, facts: EventFacts) -> int | None:
         """The open round of an event's gate."""

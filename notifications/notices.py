@@ -112,6 +112,15 @@ NOTICES: tuple[Notice, ...] = (
         action="Supply it", why="it is assigned to you", rows=("due",),
     ),
     Notice(
+        key="your_turn", kind=EventKind.DECISION_RECORDED, to=(Audience.NEXT_DECIDERS,), icon="rev", is_task=True,
+        where={"verdict": "approve"},
+        subject="Waiting for you: {release}, {gate} (round {round}), due {due}",
+        line="{actor} approved {gate} for {role}; it is your turn",
+        heading="{gate} waits for your decision",
+        lead="{actor} approved round {round} for {role}, so it is your turn.{as_role} It is due {due_when}.",
+        action="Read and decide", why=DECIDES, rows=("due", "roles", "if_missed"), quote="comment",
+    ),
+    Notice(
         key="role_approved", kind=EventKind.DECISION_RECORDED, to=MANAGERS, icon="ok", channels=APP,
         where={"verdict": "approve"},
         subject="Approved by {role}: {release}, {gate}",

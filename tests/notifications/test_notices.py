@@ -9,10 +9,12 @@ from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.conditions import mark_overdue_conditions
 from approvals.actions.decisions import NewCondition, recuse
 from approvals.actions.delegations import end_delegation, make_delegation
+from approvals.actions.deliverables import assign_deliverable
 from approvals.actions.exceptions import expire_exceptions, grant_exception
 from approvals.actions.people import add_to_group, deactivate_person, save_group
 from approvals.actions.rounds import expire_waivers, withdraw_submission
 from approvals.actions.seats import grant_seat
+from approvals.models import Deliverable, GateRole
 from notifications.actions import add_stakeholder, watch
 from notifications.facts import with_facts
 from notifications.kinds import Channel
@@ -110,6 +112,16 @@ def test_an_approval_of_one_role_is_told_in_the_app_alone(cast: Cast, gate: Gate
     relay_all(on=3)
     assert told(EventKind.DECISION_RECORDED) == {"role_approved": {"petra"}}
     assert told(EventKind.DECISION_RECORDED, Channel.EMAIL) == {}
+
+
+def test_a_later_role_is_asked_when_its_turn_comes(cast: Cast, gate: Gate) -> None:
+    GateRole.objects.filter(gate=gate, role__key="sales").update(order=2)
+    submit(cast, gate)
+    relay_all(on=2)
+    assert told(EventKind.SUBMITTED) == {"submitted": {"erik"}}
+    approve(cast, gate, "engineering")
+    relay_all(on=3)
+    assert told(EventKind.DECISION_RECORDED) == {"your_turn": {"sara"}, "role_approved": {"petra"}}
 
 
 def test_an_approved_gate_is_told_to_all_around_it_but_the_last_approver(
@@ -273,7 +285,7 @@ WANTS = {
     "To prepare", "Waiting for you", "Approved by {role}", "To mend", "Declined", "Approved", "To do", "Withdrawn",
     "Waived", "To settle", "Stepped aside", "Blocked", "Waiting for you, late", "Late", "Slipping", "Re-planned",
     "Released", "On hold", "Resumed", "Cancelled", "Excused", "For you to follow",
-    "For you to know",
+    "For you to know", "For you to answer", "For you to supply", "New comment", "Playbook",
 }  # fmt: skip
 
 
@@ -344,6 +356,8 @@ def test_the_words_of_a_replan_say_where_the_target_goes(cast: Cast, release: Re
 def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cast, release: Release) -> None:
     """A long story; afterwards each row of the table that was used is checked for words that are missing."""
     gate = gate_of(release, "market-opportunity")
+    brief = Deliverable.objects.get(gate=gate, key="brief")
+    assign_deliverable(deliverable_id=brief.pk, actor=cast.pm, assignee=cast.contributor, clock=at(1))
     submit(cast, gate, on=2)
     withdraw_submission(gate_id=gate.pk, actor=cast.pm, reason="A page was missing", clock=at(2))
     submit(cast, gate, on=2)
@@ -392,7 +406,7 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
                 assert not text.endswith((" ", ",")), text
                 assert "by ," not in text, text
             used.add(notice.key)
-    assert {notice.key for notice in NOTICES} - used == {"cancelled"}
+    assert {notice.key for notice in NOTICES} - used == {"cancelled", "playbook_applied"}
 
 
 def test_a_comment_is_told_to_who_is_mentioned_and_to_who_takes_part(cast: Cast, gate: Gate) -> None:
