@@ -302,7 +302,8 @@ def test_no_form_is_taken_without_its_token(stage: Stage, sessions: dict[str, st
     for (name, method), people in table().items():
         if method != "POST":
             continue
-        person = next((one for one, status in people.items() if status == "302"), None)
+        # 413: what is sent here is too much, but from the right person
+        person = next((one for one, status in people.items() if status in ("302", "201", "204", "413")), None)
         assert person is not None, f"nobody may do {name}"
         form = stage.public.form(name, stage.people.get(person))
         at = address(name, stage.public.arguments.get(name, {}))
