@@ -29,6 +29,7 @@ from tests.cast import (
     make_playbook,
     submit,
 )
+from tests.faults.test_invariants import undone
 
 FIRST = RoleNeed("engineering", "Engineering", 2, 1)
 SECOND = RoleNeed("sales", "Sales", 1, 2)
@@ -116,8 +117,9 @@ def test_the_checker_names_a_decision_before_its_turn(cast: Cast, ordered: Gate)
     decision = approve(cast, ordered, "engineering", on=4)
     approve(cast, ordered, "sales", on=5)
     assert list(check_gates()) == []
-    Decision.objects.filter(pk=decision.pk).update(decided_at=at(6)())
-    assert "decided as sales before it was the role's turn" in {d.message for d in check_gates()}
+    with undone():
+        Decision.objects.filter(pk=decision.pk).update(decided_at=at(6)())
+        assert "decided as sales before it was the role's turn" in {d.message for d in check_gates()}
 
 
 @pytest.mark.usefixtures("invariants")
