@@ -50,7 +50,7 @@ test: $(VENV)/.setup-dev
 	@BIN=$(BIN) scripts/test $(ARGS)
 
 test-browser: $(VENV)/.setup-dev
-	$(BIN)/pytest tests/browser -m browser $(ARGS)
+	$(BIN)/pytest tests/browser -m browser -n 2 --dist worksteal $(ARGS)
 
 lint: $(VENV)/.setup-dev
 	$(BIN)/ruff check .

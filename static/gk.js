@@ -277,7 +277,7 @@
   doc.addEventListener("submit", (e) => {
     // what is sent now need not be kept as a draft; a preview keeps nothing
     if (e.submitter?.name === "preview") save(e.target);
-    else drafts.delete(e.target);
+    else for (const owner of [...drafts.keys()]) if (owner === e.target || owner.form === e.target) drafts.delete(owner);
   });
 
   // ---- htmx: the token, who gets the focus, and words for failures

@@ -101,7 +101,7 @@ def test_the_whole_story(
         # An approver declines, in two clicks, with a comment.
         engineer = as_person("erik")
         engineer.goto("/inbox/")
-        expect(engineer).to_have_title("Waiting for you (1) - gatekeeper")
+        expect(engineer).to_have_title("(1) Waiting for you - gatekeeper")
         engineer.get_by_role("link", name="Decline Router 5.2").click()
         decline = engineer.get_by_role("button", name="Decline as Engineering")
         decline.click()
