@@ -1,6 +1,5 @@
-"""The portfolio as CSV: the filtered set, every row, ISO dates, and no cell that a spreadsheet would run."""
+"""The portfolio as a table: the filtered set, every row."""
 
-import csv
 from collections.abc import Iterator, Sequence
 from datetime import date
 from typing import Any
@@ -12,8 +11,6 @@ from releases.models import Playbook, Release
 from releases.querysets import ReleaseQuerySet
 
 CHUNK = 500
-# how formulas begin, also in the full-width forms that some spreadsheets read the same
-FORMULA_STARTS = ("=", "+", "-", "@", "\t", "\r", "\n", "＝", "＋", "－", "＠")
 HEAD = (
     "product line", "product", "version", "theme", "product manager", "playbook", "state", "health", "health reason",
     "baseline", "target", "slip days", "held days", "released", "open slips", "current gate", "current gate state",
@@ -23,31 +20,6 @@ HISTORY_HEAD = (
     "product line", "product", "version", "theme", "playbook", "milestones", "recorded", "slipped", "slip days",
     "missed", "missed days", "baseline", "target", "released", "release slip days",
 )  # fmt: skip
-
-
-def safe_cell(value: Any) -> Any:
-    """A text that begins like a formula gets an apostrophe in front; dates in ISO form; nothing for None."""
-    if value is None:
-        return ""
-    if isinstance(value, date):
-        return value.isoformat()
-    if isinstance(value, str) and value.lstrip(" ").startswith(FORMULA_STARTS):
-        return f"'{value}"
-    return value
-
-
-class _Echo:
-    """A file that hands back what is written to it."""
-
-    def write(self, text: str) -> str:
-        return text
-
-
-def csv_lines(rows: Iterator[Sequence[Any]]) -> Iterator[str]:
-    """Rows as CSV text, one at a time."""
-    writer = csv.writer(_Echo())
-    for row in rows:
-        yield writer.writerow([safe_cell(value) for value in row])
 
 
 def gate_columns(found: ReleaseQuerySet) -> list[tuple[str, str]]:

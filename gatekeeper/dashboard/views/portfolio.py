@@ -13,6 +13,7 @@ from approvals.models import Waiver
 from approvals.pages.debts import waiver_rows
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.calendars import day_of
+from gatekeeper.common.tables import table_response
 from gatekeeper.common.templatetags.gk import GATE_WORDS
 from gatekeeper.dashboard import export
 from gatekeeper.dashboard.queries.chips import chips_for
@@ -52,10 +53,8 @@ def portfolio_export(request: SignedInRequest) -> StreamingHttpResponse:
     filters = read_filters(request.GET)
     found = ordered(filtered(request.user, filters, today), filters)
     rows = export.history_rows(found) if filters.is_history else export.release_rows(found, today)
-    response = StreamingHttpResponse(export.csv_lines(rows), content_type="text/csv; charset=utf-8")
-    response["Content-Disposition"] = f'attachment; filename="portfolio-{today.isoformat()}.csv"'
     logger.info("Person %s exported the portfolio", request.user.pk)
-    return response
+    return table_response(rows, name=f"portfolio-{today.isoformat()}")
 
 
 @login_required
