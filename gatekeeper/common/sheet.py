@@ -11,6 +11,7 @@ from django.shortcuts import render
 from django.urls import path
 from django.utils import timezone
 
+from gatekeeper.common import charts
 from gatekeeper.common.templatetags.gk import GATE_WORDS, HEALTH
 
 SHAPES = ("Empty circle", "Half circle", "Diamond with clock", "Full circle with tick", "Ring with tick and flag",
@@ -77,6 +78,76 @@ def sample_matrix() -> list[dict[str, Any]]:
     ]
 
 
+def sample_charts() -> dict[str, charts.Chart]:
+    """One chart of each kind, and one with too few points to be drawn."""
+    months = charts.month_starts_back(date(2026, 11, 19), 7)
+    lines = {
+        "Remote Support": (4, 6, 9, 11, 12, 11, 9.6),
+        "Service Automation": (2, 3, 3, 5, 7, 6, 5.1),
+        "Data Platform": (7, 8, 6, 5, 4, 4, 4.5),
+    }
+    trend = charts.line_chart(
+        "slip-trend", "Slip trend", "Days of slip per open release, by month, one line per product line",
+        [
+            charts.Series(
+                name,
+                [
+                    charts.Point(on, value, f"{name}, {charts.MONTHS[on.month - 1]}: {value:g} days", "#main")
+                    for on, value in zip(months, values, strict=True)
+                ],
+                number,
+            )
+            for number, (name, values) in enumerate(lines.items(), start=1)
+        ],
+        unit=" d",
+    )  # fmt: skip
+    planned = (date(2026, 7, 6), date(2026, 8, 10), date(2026, 9, 14), date(2026, 11, 6), date(2027, 1, 29),
+               date(2027, 3, 2), date(2027, 9, 16))  # fmt: skip
+    reported = [date(2026, month, 1) for month in (6, 7, 8, 9, 10, 11)] + [date(2026, 11, 19)]
+    milestones = []
+    for number, ((name, state), due) in enumerate(zip(GATES, planned, strict=True), start=1):
+        points = []
+        for at, on in enumerate(reported):
+            plan = due + timedelta(days=(at // 2) * 4)
+            is_last = on >= plan and state in ("ok", "cond")
+            points.append(charts.Point(on, plan, f"{name}: planned for {charts.day_words(plan)}",
+                                       state="ok" if is_last else ""))  # fmt: skip
+            if is_last:
+                break
+        milestones.append(charts.Series(f"{number} {name}", points, number, f"{number} {name.split()[0]}"))
+    milestone_trend = charts.line_chart(
+        "milestone-trend", "Milestone trend", "Planned day of each gate at each report date; a rising line slips",
+        milestones, height=330, x_title="Report date", x_head="Report date", is_trend=True,
+    )  # fmt: skip
+    rates = (12, 15, 28, 24, 9, 16, 4)
+    bars = [
+        charts.Bar(name, rate, f"{rate}%", "#main", "dec" if rate == max(rates) else "", note=str(33 - 3 * at))
+        for at, ((name, _state), rate) in enumerate(zip(GATES, rates, strict=True))
+    ]
+    spans = ((9, 17), (12, 22), (18, 34), (14, 29), (11, 19), (6, 12), (8, 15))
+    ranges = [
+        charts.Range(name, low, high, f"{low} / {high}", "#main", goal=low + 3)
+        for (name, _state), (low, high) in zip(GATES, spans, strict=True)
+    ]
+    return {
+        "trend": trend,
+        "milestones": milestone_trend,
+        "bars": charts.bar_chart(
+            "decline-rate", "Decline rate by gate", "Share of decided rounds that were declined, highest in red",
+            bars, heads=("Gate", "Declined", "Rounds"), unit="%",
+        ),
+        "ranges": charts.range_chart(
+            "cycle-time", "Gate cycle time", "Days from opening to decision: median, P85 and the playbook's target",
+            ranges, heads=("Gate", "Median", "P85", "Target"),
+        ),
+        "few": charts.bar_chart(
+            "causes", "Slip days by cause", "Days of slip by whose turn it was",
+            [charts.Bar("Not submitted", 21, "21 days"), charts.Bar("Declined", 9, "9 days")],
+            heads=("Cause", "Days"), unit=" d",
+        ),
+    }  # fmt: skip
+
+
 def sheet(request: HttpRequest) -> HttpResponse:
     """Every component, with sample words."""
     now = timezone.now()
@@ -109,6 +180,8 @@ def sheet(request: HttpRequest) -> HttpResponse:
         "now": now,
         "yesterday": now - timedelta(days=1),
         "due_on": date(2026, 11, 20),
+        "charts": sample_charts(),
+        "spark": (3, 5, 4, 7, 6, 8, 9),
     }
     return render(request, "components/sheet.html", context)
 
