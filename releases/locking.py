@@ -165,6 +165,8 @@ class LockedRelease:
                 )  # fmt: skip
         for name, value in summary(release, self.gates, self.slip_counts, self.open_slips).items():
             setattr(release, name, value)
+        if release.state != ReleaseState.ACTIVE:
+            release.p50_on = release.p85_on = None
         release.is_quorum_unreachable = release.is_running and ports.gates.is_quorum_unreachable(self, self.gates)
         release.revision += 1
         release.save()

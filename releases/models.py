@@ -199,6 +199,10 @@ class Release(models.Model):
     open_slips = models.PositiveIntegerField(default=0)
     is_quorum_unreachable = models.BooleanField(default=False)
 
+    # Where the release is heading: written by the forecast of `measures`, null while none is made.
+    p50_on = models.DateField(null=True, help_text="The day by which it is out with one half.")
+    p85_on = models.DateField(null=True, help_text="The day by which it is out with 85 in 100.")
+
     # Head of the event stream, and a number that rises with every change.
     event_number = models.PositiveIntegerField(default=0)
     event_hash = models.CharField(max_length=64, blank=True)

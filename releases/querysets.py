@@ -54,11 +54,12 @@ def health_expression(today: date, prefix: str = "") -> Case:
             f"{f}next_due_on__lte": last_day_with_fewer_working_days(today, WORKING_DAYS_FOR_REVIEW),
         }
     )
+    heading = Q(**{f"{f}p50_on__gt": F(f"{f}target_on")})
     slipped = Q(**{f"{f}open_slips__gt": 0}) | Q(**{f"{f}slip_days__gt": 0})
     return Case(
         When(~Q(**{f"{f}state": ReleaseState.ACTIVE}), then=F(f"{f}state")),
         When(slipped, then=Value(Health.SLIPPED)),
-        When(soon | hurried | Q(**{f"{f}is_quorum_unreachable": True}), then=Value(Health.AT_RISK)),
+        When(soon | hurried | heading | Q(**{f"{f}is_quorum_unreachable": True}), then=Value(Health.AT_RISK)),
         default=Value(Health.ON_TRACK),
         output_field=models.CharField(),
     )

@@ -206,6 +206,8 @@ def health(
     next_due_on: date | None,
     is_quorum_unreachable: bool,
     state_reason: str = "",
+    target_on: date | None = None,
+    p50_on: date | None = None,
 ) -> HealthMark:
     """A release's health from stored columns and the day; never typed by anybody (DOMAIN section 2)."""
     if state != ReleaseState.ACTIVE:
@@ -227,7 +229,23 @@ def health(
         left = (next_due_on - today).days
         when = "today" if left == 0 else f"in {left} {_days(left)}"
         return HealthMark(Health.AT_RISK, f"{current_gate} is due {when} and not in review")
+    if p50_on is not None and target_on is not None and p50_on > target_on:
+        late = (p50_on - target_on).days
+        return HealthMark(Health.AT_RISK, f"The P50 forecast is {late} {_days(late)} after the target")
     return HealthMark(Health.ON_TRACK, "No date has slipped and the current gate has time")
+
+
+# From worst to best; any other health is a state and has no trend.
+HEALTH_ORDER = (Health.SLIPPED, Health.AT_RISK, Health.ON_TRACK)
+TREND_DAYS = timedelta(days=14)
+
+
+def trend(now: str, then: str) -> str:
+    """`better`, `worse` or `same` against the health of some days before; empty when one of the two is a state."""
+    if now not in HEALTH_ORDER or then not in HEALTH_ORDER:
+        return ""
+    change = HEALTH_ORDER.index(Health(now)) - HEALTH_ORDER.index(Health(then))
+    return "better" if change > 0 else "worse" if change < 0 else "same"
 
 
 def _days(count: int) -> str:

@@ -58,6 +58,8 @@ def health_of(release: Release, today: date, current_name: str = "") -> rules.He
         next_due_on=release.next_due_on,
         is_quorum_unreachable=release.is_quorum_unreachable,
         state_reason=release.state_reason,
+        target_on=release.target_on,
+        p50_on=release.p50_on,
     )
 
 

@@ -51,6 +51,8 @@ def of_row(row: Release, today: date) -> rules.HealthMark:
         next_due_on=row.next_due_on,
         is_quorum_unreachable=row.is_quorum_unreachable,
         state_reason=row.state_reason,
+        target_on=row.target_on,
+        p50_on=row.p50_on,
     )
 
 
@@ -123,6 +125,23 @@ def test_an_empty_seat_at_the_current_gate_puts_the_release_at_risk_and_at_a_lat
     assert health(release, 1).value == Health.AT_RISK
 
 
+def test_a_forecast_later_than_the_target_puts_the_release_at_risk_and_one_on_it_does_not(
+    cast: Cast, release: Release
+) -> None:
+    Release.objects.update(p50_on=day(90))
+    assert health(release, 0).value == Health.ON_TRACK
+    Release.objects.update(p50_on=day(93))
+    assert health(release, 0) == rules.HealthMark(Health.AT_RISK, "The P50 forecast is 3 days after the target")
+    hold_release(release_id=release.pk, actor=cast.pm, reason="Strike", resume_by=day(50), clock=at(10))
+    assert fresh(release).p50_on is None
+
+
+def test_a_trend_compares_two_healths_and_says_nothing_of_states() -> None:
+    pairs = [("on_track", "at_risk"), ("slipped", "on_track"), ("at_risk", "at_risk"), ("released", "at_risk"),
+             ("on_track", "draft")]  # fmt: skip
+    assert [rules.trend(now, then) for now, then in pairs] == ["better", "worse", "same", "", ""]
+
+
 def test_any_other_release_is_as_healthy_as_its_state_says(cast: Cast) -> None:
     draft = draft_release(cast, "2.0")
     assert health(draft, 100) == rules.HealthMark("draft", "Draft")
@@ -171,10 +190,11 @@ def test_python_and_sql_agree_on_every_combination_through_a_whole_week(cast: Ca
             "current_state": current_state,
             "next_due_on": None if ahead is None else base + timedelta(days=ahead),
             "is_quorum_unreachable": unreachable,
+            "p50_on": None if later is None else day(90 + later),
         }
-        for state, open_slips, slip_days, current_state, ahead, unreachable in product(
+        for state, open_slips, slip_days, current_state, ahead, unreachable, later in product(
             ["active", "on_hold", "released"], [0, 1], [-2, 0, 1], ["", "open", "in_review", "declined"],
-            [None, *range(-2, 19)], [False, True],
+            [None, *range(-2, 19, 2)], [False, True], [None, 0, 1],
         )
     ]  # fmt: skip
     rows = Release.objects.bulk_create(rows_of(cast, values), batch_size=500)
@@ -193,6 +213,7 @@ SUMMARIES = st.fixed_dictionaries(
         "current_state": st.sampled_from(["", "upcoming", "open", "in_review", "declined"]),
         "next_due_on": st.none() | st.dates(date(2026, 1, 1), date(2026, 3, 1)),
         "is_quorum_unreachable": st.booleans(),
+        "p50_on": st.none() | st.dates(day(85), day(95)),
     }
 )
 
