@@ -5,7 +5,7 @@ import hmac
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from datetime import date, datetime
+from datetime import UTC, date, datetime
 from typing import Any
 
 from django.conf import settings
@@ -46,7 +46,8 @@ def link_hash(previous: str, event: Event) -> str:
     """SHA-256 of the previous hash, the stream, the number and everything the event says."""
     body = canonical(
         {
-            "recorded_at": event.recorded_at.isoformat(),
+            # the databases give times back in UTC, whatever the zone of the clock that was read
+            "recorded_at": event.recorded_at.astimezone(UTC).isoformat(),
             "effective_on": event.effective_on.isoformat(),
             "actor": event.actor_id,
             "on_behalf_of": event.on_behalf_of_id,

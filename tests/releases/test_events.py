@@ -4,6 +4,7 @@ import hashlib
 import json
 from datetime import UTC, date, datetime, timedelta
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from django.db import connection, transaction
@@ -12,6 +13,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gatekeeper.common.append_only import lift_guards
+from gatekeeper.common.clock import fixed_clock
 from gatekeeper.common.errors import Conflict
 from releases import events
 from releases.actions.products import create_product
@@ -125,6 +127,14 @@ def test_the_hash_does_not_depend_on_the_time_zone_in_which_the_time_is_read(rel
     for zone in ("Pacific/Kiritimati", "Pacific/Niue"):
         with override_settings(TIME_ZONE=zone):
             assert list(verify_streams()) == []
+
+
+def test_the_hash_does_not_depend_on_the_zone_of_the_clock_that_was_read(cast: Cast) -> None:
+    local = datetime(2026, 3, 2, 9, 30, tzinfo=ZoneInfo("Pacific/Kiritimati"))
+    create_product(
+        name="Switch", line=cast.product.line, owner=cast.pm, actor=cast.administrator, clock=fixed_clock(local)
+    )
+    assert list(verify_streams()) == []
 
 
 def test_an_event_says_who_when_what_and_about_what(cast: Cast, release: Release) -> None:
