@@ -40,10 +40,14 @@ $(VENV)/.setup-dev: requirements-dev.lock | $(BIN)/python
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	@touch $@ $(VENV)/.setup
 
-setup: $(VENV)/.setup
-setup-dev: $(VENV)/.setup-dev
+# the command line client; the package itself is not installed, it runs from here
+$(BIN)/gatekeeper: | $(BIN)/python
+	@ln -sf ../../scripts/gatekeeper $@
 
-run: $(VENV)/.setup
+setup: $(VENV)/.setup $(BIN)/gatekeeper
+setup-dev: $(VENV)/.setup-dev $(BIN)/gatekeeper
+
+run: $(VENV)/.setup $(BIN)/gatekeeper
 	@exec $(BIN)/python manage.py run_all
 
 test: $(VENV)/.setup-dev
