@@ -15,7 +15,10 @@ DIRECT = "direct"
 
 @dataclass(frozen=True)
 class Holder:
-    """An active person in a seat, and through what: `direct`, `group: name`, or `delegation: name of the person`."""
+    """An active person in a seat, and through what: `direct`, `group: name`, or `delegation: name of the person`.
+
+    A service account never is one.
+    """
 
     user: User
     through: str
@@ -23,15 +26,15 @@ class Holder:
 
 
 def _direct(seats: Collection[int]) -> QuerySet[Any, Any]:
-    return User.objects.filter(is_active=True, approverroleuserobjectpermission__content_object__in=seats).annotate(
-        seat=F("approverroleuserobjectpermission__content_object")
-    )
+    return User.objects.filter(
+        is_active=True, is_service=False, approverroleuserobjectpermission__content_object__in=seats
+    ).annotate(seat=F("approverroleuserobjectpermission__content_object"))
 
 
 def _through_groups(seats: Collection[int]) -> QuerySet[Any, Any]:
     """The group is named, so that a decision can say through which one its seat was held."""
     people = User.objects.filter(
-        is_active=True, groups__approverrolegroupobjectpermission__content_object__in=seats
+        is_active=True, is_service=False, groups__approverrolegroupobjectpermission__content_object__in=seats
     ).annotate(seat=F("groups__approverrolegroupobjectpermission__content_object"), group_name=F("groups__name"))
     return people.order_by("group_name")
 

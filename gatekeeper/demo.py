@@ -257,7 +257,7 @@ class Demo:
         begin = self.at(self.today - timedelta(days=30))
         bot = people.create_person(
             username="build-bot", email="build-bot@larkfield.example", full_name="Build bot",
-            title="Service account", actor=None, clock=begin,
+            title="Service account", is_service=True, actor=None, clock=begin,
         )  # fmt: skip
         told = {(story.product, story.version) for story in self.stories}
         for slug, version, key in (row for row in REPORTED if row[:2] in told):

@@ -65,6 +65,10 @@ VARIABLES = (
              "Asked about every evidence file before it is taken; without one files are marked as not scanned."),
     Variable("CLAMD_ADDRESS", "text", "localhost:3310", "a host and a port, such as clamav:3310",
              "Where ClamAV's daemon listens, for approvals.scanners.clamd."),
+    Variable("API_CALLS_PER_TOKEN", "count", "600", "a whole number, 1 or more",
+             "Requests a minute to the API with one token, or by one person who is signed in."),
+    Variable("API_CALLS_PER_ADDRESS", "count", "1200", "a whole number, 1 or more",
+             "Requests a minute to the API from one address, whoever sends them; see PROXY_COUNT."),
     Variable("PORT", "port", "8000", "a port number, 1 to 65535", "Where the web server listens."),
     Variable("BIND_ADDRESS", "text", "127.0.0.1", "an address of this machine; 0.0.0.0 for all",
              "Where the web server listens."),
@@ -145,6 +149,8 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "guardian",
     "rest_framework",
+    "drf_spectacular",
+    "drf_spectacular_sidecar",  # the files of the API's reference page
     "django_htmx",
     "gatekeeper.common",
     "gatekeeper.accounts",
@@ -421,6 +427,11 @@ CELERY_BEAT_SCHEDULE = {
         "schedule": crontab(minute=37),
         "options": {"expires": 3000},
     },
+    "clear-kept-answers": {
+        "task": "gatekeeper.common.tasks.clear_kept_answers",
+        "schedule": crontab(minute=27),
+        "options": {"expires": 3000},
+    },
     "clear-sessions": {
         "task": "gatekeeper.common.tasks.clear_sessions",
         "schedule": crontab(hour=3, minute=17),
@@ -430,11 +441,32 @@ CELERY_BEAT_SCHEDULE = {
 
 # --- API -----------------------------------------------------------------------------------------------------------
 
+API_CALLS_PER_TOKEN: int = env.read("API_CALLS_PER_TOKEN")
+API_CALLS_PER_ADDRESS: int = env.read("API_CALLS_PER_ADDRESS")
 REST_FRAMEWORK = {
-    "DEFAULT_AUTHENTICATION_CLASSES": ["rest_framework.authentication.SessionAuthentication"],
+    # the token first: its challenge makes a missing sign-in 401
+    "DEFAULT_AUTHENTICATION_CLASSES": [
+        "gatekeeper.accounts.api.TokenAuthentication",
+        "gatekeeper.accounts.api.SessionAuthentication",
+    ],
     "DEFAULT_PERMISSION_CLASSES": ["rest_framework.permissions.IsAuthenticated"],
     "DEFAULT_RENDERER_CLASSES": ["rest_framework.renderers.JSONRenderer"],
+    "DEFAULT_PARSER_CLASSES": ["gatekeeper.common.api.parsing.StrictJSONParser"],
+    "DEFAULT_SCHEMA_CLASS": "gatekeeper.common.api.schema.ApiSchema",
+    "EXCEPTION_HANDLER": "gatekeeper.common.api.problems.handle",
+    "URL_FORMAT_OVERRIDE": None,
     "NUM_PROXIES": PROXY_COUNT,
+}
+SPECTACULAR_SETTINGS = {
+    "TITLE": "gatekeeper",
+    "VERSION": "1.0.0",
+    "OAS_VERSION": "3.1.0",
+    "SCHEMA_PATH_PREFIX": "/api/v1",
+    "SCHEMA_COERCE_PATH_PK_SUFFIX": False,
+    "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
+    "POSTPROCESSING_HOOKS": ["gatekeeper.common.api.schema.finish"],
+    "SERVERS": [{"url": "/"}],
+    "ENUM_GENERATE_CHOICE_DESCRIPTION": False,
 }
 
 # --- Logs ----------------------------------------------------------------------------------------------------------

@@ -10,6 +10,7 @@ urlpatterns = [
     path("healthz", health.healthz, name="healthz"),
     path("readyz", health.readyz, name="readyz"),
     path("admin/", admin.site.urls),
+    path("api/v1/", include("gatekeeper.urls_api")),
     path("", include("gatekeeper.accounts.urls")),
     path("", include("gatekeeper.dashboard.urls")),
     path("", include("approvals.urls")),

@@ -99,6 +99,7 @@ def record(
         effective_on=effective_on or day_of(at),
         actor=actor,
         on_behalf_of=on_behalf_of,
+        token=actor.token.prefix if actor is not None and actor.token is not None else "",
         kind=kind,
         subject=canonical(subject),
         data=canonical(data or {}),

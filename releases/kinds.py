@@ -134,6 +134,9 @@ class EventKind:
     USER_PASSWORD_CHANGED = "accounts.user.password_changed"  # noqa: S105  # the name of an event
     USER_DEACTIVATED = "accounts.user.deactivated"
     USER_REACTIVATED = "accounts.user.reactivated"
+    TOKEN_CREATED = "accounts.token.created"  # noqa: S105  # the name of an event
+    TOKEN_ROTATED = "accounts.token.rotated"  # noqa: S105  # the name of an event
+    TOKEN_REVOKED = "accounts.token.revoked"  # noqa: S105  # the name of an event
     WATCH_STARTED = "notifications.watch.started"
     WATCH_ENDED = "notifications.watch.ended"
     STAKEHOLDER_ADDED = "notifications.stakeholder.added"

@@ -19,9 +19,20 @@ PRODUCT_PERMISSIONS = ("view_product", "manage_product", "contribute", "report_c
 GLOBAL_PERMISSIONS = ("releases.view_portfolio", "releases.administer", "releases.add_product")
 
 
+def bound_products(user: User | AnonymousUser) -> list[int] | None:
+    """The ids of the products to which the token of this request is bound; None when there is no such bound."""
+    token = getattr(user, "token", None)
+    return token.products or None if token is not None else None
+
+
 def is_administrator(user: User | AnonymousUser) -> bool:
-    """May set up people, groups, lines, playbooks and seats; has no vote and writes no evidence."""
-    return user.is_authenticated and user.is_active and user.has_perm("releases.administer")
+    """May set up people, groups, lines, playbooks and seats; has no vote and writes no evidence.
+
+    Not with a token that is bound to products: what an administrator does is not about one product.
+    """
+    if not user.is_authenticated or not user.is_active or bound_products(user) is not None:
+        return False
+    return user.has_perm("releases.administer")
 
 
 def sees_every_product(user: User | AnonymousUser) -> bool:
@@ -43,6 +54,8 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     perms = codenames or PRODUCT_PERMISSIONS
     direct = Q(productuserobjectpermission__user=user, productuserobjectpermission__permission__codename__in=perms)
     products = _table("releases.Product")._default_manager.order_by()
+    if (bound := bound_products(user)) is not None:
+        products = products.filter(pk__in=bound)
     mine = products.filter(direct).values("pk")
     groups = products.filter(
         productgroupobjectpermission__group__in=user.groups.values("pk"),
@@ -51,6 +64,8 @@ def granted_product_ids(user: User, *codenames: str) -> QuerySet[Any]:
     found = mine.union(groups)
     if not codenames:
         seats = _table("approvals.ApproverRole")._default_manager.order_by()
+        if bound is not None:
+            seats = seats.filter(product__in=bound)
         found = found.union(
             products.filter(owner=user).values("pk"),
             seats.filter(approverroleuserobjectpermission__user=user).values("product"),
@@ -80,7 +95,23 @@ def product_permissions(user: User | AnonymousUser, product: Model) -> frozenset
     """The product permissions that a person holds on one product; empty for the deactivated."""
     if not user.is_authenticated or not user.is_active:
         return frozenset()
+    if (bound := bound_products(user)) is not None and product.pk not in bound:
+        return frozenset()
     return frozenset(codename for (codename,) in _PERMISSIONS.rows(user.pk, product.pk))
+
+
+def permissions_by_product(user: User) -> dict[int, frozenset[str]]:
+    """By product id, the product permissions that a person holds directly or through a group. Two queries."""
+    held: dict[int, set[str]] = {}
+    tables = (
+        ("releases.ProductUserObjectPermission", {"user": user}),
+        ("releases.ProductGroupObjectPermission", {"group__user": user}),
+    )
+    for name, whose in tables:
+        rows = _table(name)._default_manager.filter(**whose).values_list("content_object", "permission__codename")
+        for product, codename in rows:
+            held.setdefault(product, set()).add(codename)
+    return {product: frozenset(codenames) for product, codenames in held.items()}
 
 
 def people_with(product: Model, codename: str) -> QuerySet[User]:

@@ -13,7 +13,7 @@ from django.db.models import Case, F, Q, Value, When
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import last_day_with_fewer_working_days
 from releases.kinds import GateState, Health, ReleaseState
-from releases.permissions import granted_product_ids, is_administrator, sees_every_product
+from releases.permissions import bound_products, granted_product_ids, is_administrator, sees_every_product
 from releases.rules import DAYS_TO_AT_RISK, WORKING_DAYS_FOR_REVIEW
 
 if TYPE_CHECKING:  # the linter does not see the names in subscripts
@@ -28,10 +28,12 @@ def visible_products(user: User | AnonymousUser, prefix: str = "") -> Q:
 
 
 def products_seen(user: User, sees_all: bool, prefix: str = "") -> Q:
-    """The same for somebody of whom is known already whether they see every product."""
+    """The same for somebody of whom is known already whether they see every product; a token may see fewer."""
+    bound = bound_products(user)
+    mine = Q() if bound is None else Q(**{f"{prefix}pk__in": bound})
     if sees_all:
-        return Q()
-    return Q(**{f"{prefix}is_restricted": False}) | Q(**{f"{prefix}pk__in": granted_product_ids(user)})
+        return mine
+    return mine & (Q(**{f"{prefix}is_restricted": False}) | Q(**{f"{prefix}pk__in": granted_product_ids(user)}))
 
 
 class ProductQuerySet(models.QuerySet["Product"]):

@@ -16,7 +16,8 @@ atexit.register(shutil.rmtree, _OWN, ignore_errors=True)
 # What a developer's shell sets for a running instance is not meant for the tests.
 for _name in ("PRODUCTION", "BASE_URL", "DEBUG", "PROXY_COUNT", "ALLOWED_HOSTS", "TIME_ZONE", "EMAIL_URL", "EMAIL_FROM",
               "STATIC_DIR", "SECRET_KEY", "SECRET_KEY_FALLBACKS", "UPLOAD_LIMIT_MB",
-              "EVIDENCE_QUOTA_MB", "EVIDENCE_SCANNER", "CLAMD_ADDRESS", "LOG_LEVEL"):  # fmt: skip
+              "EVIDENCE_QUOTA_MB", "EVIDENCE_SCANNER", "CLAMD_ADDRESS", "LOG_LEVEL", "API_CALLS_PER_TOKEN",
+              "API_CALLS_PER_ADDRESS"):  # fmt: skip
     os.environ.pop(_name, None)
 os.environ["VAR_DIR"] = str(_OWN)
 
@@ -29,6 +30,8 @@ ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
 
 # reading the front end's files anew for every client takes longer than most tests; a live server serves them itself
 WHITENOISE_USE_FINDERS = False
+# a walk over every address asks more often in a minute than anybody may
+API_CALLS_PER_TOKEN = API_CALLS_PER_ADDRESS = 1_000_000
 
 _database = DATABASES["default"]
 if _database["ENGINE"] == "django.db.backends.sqlite3":

@@ -11,6 +11,7 @@ from django.db import transaction
 
 from approvals.absences import absences_around, concerned_seats
 from approvals.actions.delegations import end_all_around
+from approvals.actions.tokens import end_all_tokens
 from approvals.reach import lock_deciding, refresh_reachability, refuse_to_strand, rounds_within_reach, seats_of
 from gatekeeper.accounts.models import Theme, User
 from gatekeeper.common.calendars import day_of
@@ -111,18 +112,31 @@ def create_person(
     title: str = "",
     password: str | None = None,
     permissions: tuple[str, ...] = (),
+    is_service: bool = False,
     clock: Clock = database_clock,
 ) -> User:
     """Create a person; without a password they set one through "Forgot it?". `actor` None is set-up by a command.
 
     Args:
         permissions: global ones of `GLOBAL_PERMISSIONS`.
+        is_service: an account for an engineering tool, which has tokens instead of a password.
     """
     if actor is not None:
         require_administrator(actor)
     events.lock_organisation()  # names are unique: the second of two equal ones waits, and is told
-    person = User(username=username, email=email, full_name=full_name.strip(), title=title.strip()[:120])
+    person = User(
+        username=username,
+        email=email,
+        full_name=full_name.strip(),
+        title=title.strip()[:120],
+        is_service=is_service,
+        wants_email=not is_service,
+    )
     problems = _person_problems(username, email, full_name, title)
+    if is_service and (password is not None or permissions):
+        problems.append(
+            FieldProblem("password", "service", "A service account has no password and administers nothing.")
+        )
     if password is not None:
         problems += _password_problems(password, person)
     problems += [
@@ -139,7 +153,8 @@ def create_person(
     person.save()
     if permissions:
         _grant_globals(person, permissions)
-    _record(EventKind.USER_CREATED, actor, clock, {"user": person.pk, "permissions": list(permissions)})
+    data = {"user": person.pk, "permissions": list(permissions)} | ({"is_service": True} if is_service else {})
+    _record(EventKind.USER_CREATED, actor, clock, data)
     return person
 
 
@@ -239,8 +254,8 @@ def change_password(*, person: User, actor: User, password: str, clock: Clock = 
 def deactivate_person(*, person: User, actor: User, clock: Clock = database_clock) -> User:
     """Deactivate: the person cannot sign in or decide from the next request on; everything they did stays.
 
-    Absences of the person, and those in which they stand in, end. Rounds whose quorums become unreachable are flagged
-    and their product managers told.
+    Absences of the person, and those in which they stand in, end; so do their API tokens, for good. Rounds whose
+    quorums become unreachable are flagged and their product managers told.
     """
     require_administrator(actor)
     if person.pk == actor.pk:
@@ -255,7 +270,8 @@ def deactivate_person(*, person: User, actor: User, clock: Clock = database_cloc
     lock_deciding(seats, actor, clock)
     stored.is_active = False
     stored.save(update_fields=["is_active"])
-    _record(EventKind.USER_DEACTIVATED, actor, clock, {"user": stored.pk})
+    ended = end_all_tokens(stored, actor, at)
+    _record(EventKind.USER_DEACTIVATED, actor, clock, {"user": stored.pk} | ({"tokens": ended} if ended else {}))
     end_all_around(ending, actor, at)
     refresh_reachability(seats, actor, clock)
     return stored

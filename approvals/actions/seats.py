@@ -68,6 +68,8 @@ def grant_seat(*, role_id: int, holder: User | Group, actor: User | None, clock:
     _require_granting(actor, holder, role.product)
     if isinstance(holder, User) and not holder.is_active:
         raise Refused.for_field("holder", "inactive", f"{holder} is deactivated.")
+    if isinstance(holder, User) and holder.is_service:
+        raise Refused.for_field("holder", "is_service", f"{holder} is a service account: only people decide.")
     events.lock_organisation()
     if _holds(role, holder):
         return

@@ -33,6 +33,10 @@ class EmailOrUsernameBackend(ModelBackend):
     Every page asks who somebody is and what they may do: these queries are put together once.
     """
 
+    def user_can_authenticate(self, user: Any) -> bool:
+        """Service accounts come with tokens only."""
+        return bool(super().user_can_authenticate(user)) and not user.is_service
+
     def get_user(self, user_id: int) -> User | None:
         user = _PERSON.first(user_id)
         return user if user is not None and self.user_can_authenticate(user) else None

@@ -1,7 +1,9 @@
 """People who sign in."""
 
+from datetime import datetime
 from typing import ClassVar
 
+from django.conf import settings
 from django.contrib.auth.models import AbstractUser
 from django.db import models
 from django.db.models.functions import Lower
@@ -31,6 +33,15 @@ class User(AbstractUser):
         help_text="May say when this person is away and who stands in.",
     )  # fmt: skip
 
+    is_service = models.BooleanField(
+        "service account",
+        default=False,
+        help_text="An engineering tool: has tokens, no password and no vote.",
+    )
+
+    # Of this request alone: the token by which it came, which may see and do less than its owner.
+    token: "ApiToken | None" = None
+
     REQUIRED_FIELDS: ClassVar[list[str]] = ["email", "full_name"]
 
     class Meta:
@@ -49,3 +60,46 @@ class User(AbstractUser):
 
     def get_short_name(self) -> str:
         return self.full_name.split(" ")[0] if self.full_name else self.username
+
+
+class Scope(models.TextChoices):
+    """What a token may do, at most as far as its owner may."""
+
+    READ = "read", "Read"
+    WRITE = "write", "Write"
+    CHECKS = "checks", "Report checks"
+    DECIDE = "decide", "Decide"
+
+
+class ApiToken(models.Model):
+    """A token of the API: kept as a keyed hash, known by its prefix. Ended ones stay, since events name them."""
+
+    owner = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="tokens")
+    name = models.CharField(max_length=80)
+    prefix = models.CharField(max_length=16, unique=True)
+    digest = models.CharField(max_length=64, help_text="HMAC-SHA-256 of the whole token.")
+    scopes = models.JSONField(default=list)
+    products = models.JSONField(default=list, help_text="Ids; empty: every product that the owner sees.")
+    checks = models.JSONField(default=list, help_text="Names that it may report; for the scope `checks`.")
+    created_at = models.DateTimeField()
+    created_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+", help_text="Null: made by a command."
+    )
+    expires_at = models.DateTimeField()
+    last_used_at = models.DateTimeField(null=True, help_text="To the minute.")
+    last_used_from = models.GenericIPAddressField(null=True)
+    revoked_at = models.DateTimeField(null=True)
+    revoked_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, null=True, related_name="+")
+    replaces = models.OneToOneField(
+        "self", models.PROTECT, null=True, related_name="replaced_by", help_text="Set when a rotation made it."
+    )
+
+    class Meta:
+        ordering = ("-created_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.name} (gk_{self.prefix}_…)"
+
+    def is_live(self, at: datetime) -> bool:
+        """Neither revoked nor out of date; its owner is asked for separately."""
+        return self.revoked_at is None and at < self.expires_at

@@ -6,12 +6,27 @@ from django.http import HttpRequest, HttpResponse
 from django.template.loader import render_to_string
 
 from gatekeeper.common import logs
+from gatekeeper.common.api.problems import NOT_FOUND, problem
 
 logger = logging.getLogger(__name__)
 
+API = "/api/"
+API_WORDS = {
+    400: ("malformed", "The request cannot be read."),
+    403: ("not_allowed", "You may not do this."),
+    404: ("not_found", NOT_FOUND),
+    500: ("server_error", "Something went wrong here; it is in the log, under this answer's X-Request-Id."),
+}
+
 
 def page(request: HttpRequest, status: int) -> HttpResponse:
-    """The page of one status, in the frame; in a plain one when the frame itself cannot be built."""
+    """The page of one status, in the frame; in a plain one when the frame itself cannot be built.
+
+    Callers of the API get problem details instead.
+    """
+    if request.path.startswith(API):
+        code, detail = API_WORDS[status]
+        return problem(status, code, detail)
     context = {"reference": logs.request_id.get()}
     try:
         html = render_to_string(f"errors/{status}.html", context, request=request)

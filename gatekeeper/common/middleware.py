@@ -12,6 +12,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.utils import timezone
 
 from gatekeeper.common import error_pages, logs
+from gatekeeper.common.api.problems import problem
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase]
 
@@ -69,9 +70,11 @@ class BodyLimitMiddleware:
         announced = str(request.META.get("CONTENT_LENGTH") or "0")
         if announced.isdigit() and int(announced) > settings.EVIDENCE_FILE_LIMIT + BODY_ALLOWANCE:
             limit = settings.EVIDENCE_FILE_LIMIT // 1_000_000
-            response = HttpResponse(
-                f"This is too large: a file may have at most {limit} MB.\n", status=413, content_type="text/plain"
-            )
+            words = f"This is too large: a file may have at most {limit} MB."
+            if request.path.startswith(error_pages.API):
+                response = problem(413, "too_large", words)
+            else:
+                response = HttpResponse(f"{words}\n", status=413, content_type="text/plain")
             response["Connection"] = "close"  # the rest of the body is not waited for
             return response
         return self.get_response(request)

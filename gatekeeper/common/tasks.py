@@ -5,7 +5,7 @@ from celery.signals import beat_init
 from django.core.management import call_command
 
 from gatekeeper.common.clock import database_clock
-from gatekeeper.common.models import Heartbeat
+from gatekeeper.common.models import Heartbeat, KeptAnswer
 
 BEAT = "beat"
 
@@ -26,3 +26,9 @@ def clear_sessions() -> None:
 def first_heartbeat(**_: object) -> None:
     """Beat waits a whole interval before its first tick; an installation is ready sooner than that."""
     heartbeat.apply_async(expires=30)
+
+
+@shared_task
+def clear_kept_answers() -> None:
+    """Every hour: answers to retried requests, a day after they were given."""
+    KeptAnswer.objects.forget_old(database_clock())

@@ -32,6 +32,8 @@ MALFORMED = {
     "MAIL_LINK_DAYS": "0",
     "UPLOAD_LIMIT_MB": "0",
     "EVIDENCE_QUOTA_MB": "lots",
+    "API_CALLS_PER_TOKEN": "0",
+    "API_CALLS_PER_ADDRESS": "many",
     "PORT": "80000",
     "WEB_WORKERS": "-1",
     "WEB_THREADS": "four",

@@ -1,0 +1,1 @@
+"""The API of products, playbooks and the ledger."""
