@@ -22,5 +22,6 @@ urlpatterns = [
     path(f"{ONE}ship/", deeds.release_ship, name="release-ship"),
     path(f"{ONE}correct-date/", deeds.release_correct_date, name="release-correct-date"),
     path(f"{ONE}replan/", replan.release_replan, name="release-replan"),
+    path(f"{ONE}rebaseline/", deeds.release_rebaseline, name="release-rebaseline"),
     path(f"{ONE}playbook/", playbook.release_playbook, name="release-playbook"),
 ]

@@ -29,6 +29,7 @@ from gatekeeper.demo_texts import evidence_for, link_for
 from notifications.actions import add_stakeholder, watch
 from releases.actions import products
 from releases.actions import releases as release_actions
+from releases.actions.baselines import rebaseline_release
 from releases.actions.playbooks import save_draft, start_draft
 from releases.actions.replan import replan_release
 from releases.actions.slips import sweep_release
@@ -212,6 +213,25 @@ class Demo:
         self._prepare()
         self._report()
         self._excuse()
+        self._commit_anew()
+
+    def _commit_anew(self) -> None:
+        """One release is measured against a new baseline; another has a date that nothing moves along."""
+        told = {(story.product, story.version) for story in self.stories}
+        if ("runbook-studio", "3.0") in told:
+            release = Release.objects.get(product=self.products["runbook-studio"], version="3.0")
+            rebaseline_release(
+                release_id=release.pk, actor=self.people["helen"], clock=self.at(self.today - timedelta(days=2), 14),
+                reason="The supplier’s new contract makes the later dates the ones that sales has promised.",
+            )  # fmt: skip
+        if ("assist-mobile", "5.4") in told:
+            release = Release.objects.get(product=self.products["assist-mobile"], version="5.4")
+            gate = release.gates.get(key="release-readiness")
+            replan_release(
+                release_id=release.pk, actor=self.people["tomas"], dates={}, pins={gate.key: True},
+                clock=self.at(self.today - timedelta(days=3), 10),
+                reason="The app stores review in that week: nothing moves this date along.",
+            )  # fmt: skip
 
     def _prepare(self) -> None:
         """Work in progress at one gate: files, a draft that is not marked as ready, and one left to somebody else."""

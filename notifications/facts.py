@@ -129,6 +129,8 @@ class EventFacts:
             "resume_by": day(day_of_text(data.get("resume_by"))),
             "held": plural_days(data.get("days")) if self.event.kind.endswith(".resumed") else "",
             "released": day(day_of_text(data.get("released_on"))),
+            "baseline": day(day_of_text(data.get("baseline_on"))),
+            "corrected": day(day_of_text(data.get("to"))) if self.event.kind.endswith(".date_corrected") else "",
             "shift": self._shift(),
             "next": self._next_words(),
             "version": str(data.get("version", "")),

@@ -36,6 +36,8 @@ STRONG = frozenset(
         "released",
         "resume_by",
         "held",
+        "baseline",
+        "corrected",
     }
 )
 
@@ -273,6 +275,23 @@ NOTICES: tuple[Notice, ...] = (
         action="See the dates", why=FOLLOWS, rows=("moves", "target"), quote="reason",
     ),
     Notice(
+        key="rebaselined", kind=EventKind.RELEASE_REBASELINED, to=(*MANAGERS, *FOLLOWERS), icon="calendar",
+        subject="New baseline: {release}, {baseline}",
+        line="{actor} set a new baseline for {release}: {baseline}",
+        heading="{release} has a new baseline",
+        lead="{actor} made the plan in force the baseline of {release}: {baseline}. The slip counts from it; the old "
+        "baseline is kept.",
+        action="See the dates", why=FOLLOWS, rows=("target",), quote="reason",
+    ),
+    Notice(
+        key="date_corrected", kind=EventKind.RELEASE_DATE_CORRECTED, to=(*MANAGERS, *FOLLOWERS), icon="calendar",
+        subject="Corrected: {release} was released on {corrected}",
+        line="{actor} corrected the release date of {release} to {corrected}",
+        heading="The release date of {release} is corrected",
+        lead="{actor} corrected the day on which {release} was released: {corrected}.",
+        action="See the release", why=FOLLOWS, quote="reason",
+    ),
+    Notice(
         key="playbook_applied", kind=EventKind.PLAYBOOK_APPLIED, to=(*MANAGERS, *FOLLOWERS), icon="calendar",
         subject="Playbook: {release} is on version {version}",
         line="{actor} moved {release} to version {version} of its playbook",
@@ -311,7 +330,7 @@ NOTICES: tuple[Notice, ...] = (
         line="{release} was released on {released}",
         heading="{release} is released",
         lead="{release} was released on {released}.",
-        action="See the release", why=FOLLOWS, rows=("target",),
+        action="See the release", why=FOLLOWS, rows=("target",), quote="reason",
     ),
     Notice(
         key="held", kind=EventKind.RELEASE_HELD, to=(*MANAGERS, *FOLLOWERS), icon="pause",
@@ -327,7 +346,7 @@ NOTICES: tuple[Notice, ...] = (
         line="{actor} resumed {release}; its dates move by {held}",
         heading="{release} goes on",
         lead="{actor} resumed {release}. Its dates move by {held}; days on hold never count as slip.",
-        action="See the dates", why=FOLLOWS, rows=("target",),
+        action="See the dates", why=FOLLOWS, rows=("target",), quote="reason",
     ),
     Notice(
         key="cancelled", kind=EventKind.RELEASE_CANCELLED, to=(*MANAGERS, *FOLLOWERS), icon="na",
@@ -454,9 +473,9 @@ ROWS: Mapping[str, Row] = {
 # --- A preview --------------------------------------------------------------------------------------------------
 
 
-def people_told_of_replan(release: Release, actor: User | None = None) -> list[User]:
-    """Who would be told by the notice of a re-plan of a release now, in order of name."""
-    event = Event(release=release, product=release.product, kind=EventKind.RELEASE_REPLANNED, actor=actor)
+def people_told_of(release: Release, actor: User | None = None, kind: str = EventKind.RELEASE_REPLANNED) -> list[User]:
+    """Who would be told by the notice of a kind of event of a release now (a re-plan), in order of name."""
+    event = Event(release=release, product=release.product, kind=kind, actor=actor)
     event.subject, event.data = "{}", "{}"
     facts = with_facts([event])[event.pk]
     people = told(facts, Crowd([facts]))

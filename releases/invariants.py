@@ -2,12 +2,13 @@
 
 from collections import defaultdict
 from collections.abc import Iterator
+from datetime import date
 from itertools import pairwise
 
 from gatekeeper.common.invariants import Difference
 from releases.kinds import PASSED, GateState, PlaybookKind, ReleaseState
 from releases.locking import summary
-from releases.models import DateMove, Gate, Release, Slip
+from releases.models import Baseline, DateMove, Gate, Hold, Release, Slip
 
 BATCH = 500
 
@@ -29,8 +30,24 @@ def check_releases() -> Iterator[Difference]:
         moves: dict[int, list[DateMove]] = defaultdict(list)
         for move in DateMove.objects.filter(release__in=batch).order_by("pk"):
             moves[move.release_id].append(move)
+        baselines: dict[int, list[Baseline]] = defaultdict(list)
+        for baseline in Baseline.objects.filter(release__in=batch).order_by("number"):
+            baselines[baseline.release_id].append(baseline)
+        held: dict[int, int] = defaultdict(int)
+        for hold in Hold.objects.filter(release__in=batch, resumed_on__isnull=False):
+            assert hold.resumed_on is not None
+            held[hold.release_id] += max(0, (hold.resumed_on - hold.held_on).days)
         for release in batch:
             yield from _check(release, gates[release.pk], slips[release.pk], moves[release.pk])
+            if release.kind != PlaybookKind.HISTORY:
+                rows = baselines[release.pk]
+                yield from _check_dates(release, gates[release.pk], moves[release.pk], rows)
+                # A hold that ended by cancelling was never resumed, so it moved nothing.
+                counted = release.held_days + sum(row.held_days for row in rows)
+                if release.state != ReleaseState.CANCELLED and counted != held[release.pk]:
+                    yield Difference(
+                        "held", str(release), f"counts {counted} days on hold, its holds give {held[release.pk]}"
+                    )
 
 
 def _check(release: Release, gates: list[Gate], slips: list[Slip], moves: list[DateMove]) -> Iterator[Difference]:
@@ -51,7 +68,6 @@ def _check(release: Release, gates: list[Gate], slips: list[Slip], moves: list[D
                 yield Difference("history", f"{name}: {gate}", f"state is {gate.state}, its dates give {wanted}")
         return
     yield from _check_order(release, gates)
-    yield from _check_dates(release, gates, moves)
     yield from _check_in_force(name, slips, moves)
     yield from _check_sweep(release, gates, {(slip.gate_id, slip.due_on) for slip in slips})
 
@@ -86,22 +102,47 @@ def _check_order(release: Release, gates: list[Gate]) -> Iterator[Difference]:
         yield Difference("order", name, "is active and no gate is open")  # fmt: skip
 
 
-def _check_dates(release: Release, gates: list[Gate], moves: list[DateMove]) -> Iterator[Difference]:
-    """A date never moves without a ledger row: baseline, then each row's `from` is the date before it."""
+def _check_dates(
+    release: Release, gates: list[Gate], moves: list[DateMove], baselines: list[Baseline]
+) -> Iterator[Difference]:
+    """A date never moves without a ledger row: the first baseline, then each row's `from` is the date before it.
+
+    A later baseline is the plan as it stood when it was set, so far as the gate was not passed by then.
+    """
     by_gate: dict[int | None, list[DateMove]] = defaultdict(list)
     for move in moves:
         by_gate[move.gate_id].append(move)
-    chains = [(gate.pk, gate.name, gate.baseline_due_on, gate.due_on) for gate in gates]
+    numbers = [row.number for row in baselines]
+    if numbers != list(range(1, len(numbers) + 1)):
+        yield Difference("baseline", str(release), f"its old baselines are numbered {numbers}")
+    chains: list[tuple[int | None, str, list[date | None], date | None]] = [
+        (gate.pk, gate.name, [row.gate_days.get(gate.key) for row in baselines] + [gate.baseline_due_on], gate.due_on)
+        for gate in gates
+    ]
     if release.baseline_on is not None:
-        chains.append((None, "target", release.baseline_on, release.target_on))  # type: ignore[arg-type]
-    for gate_id, name, first, stored in chains:
-        day = first
-        for move in by_gate[gate_id]:
-            if move.from_on != day:
+        days: list[date | None] = [row.baseline_on for row in baselines]
+        chains.append((None, "target", [*days, release.baseline_on], release.target_on))
+    for gate_id, name, committed, stored in chains:
+        # A gate that a newer playbook brought has no day in the baselines before it.
+        first = next((index for index, day in enumerate(committed) if day is not None), len(committed) - 1)
+        day = committed[first]
+        later = {baselines[index].event_number: committed[index + 1] for index in range(first, len(baselines))}
+        kept = day
+        steps: list[tuple[int, DateMove | None]] = [(move.event_number, move) for move in by_gate[gate_id]]
+        steps += [(number, None) for number in later]
+        for number, step in sorted(steps, key=lambda pair: pair[0]):
+            if step is None:
+                if later[number] not in (day, kept):
+                    yield Difference(
+                        "baseline", f"{release}: {name}", f"was set to {later[number]}, its ledger gave {day} then"
+                    )
+                kept = later[number]
+                continue
+            if step.from_on != day:
                 yield Difference(
-                    "ledger", f"{release}: {name}", f"a row moves it from {move.from_on}, it stood at {day}"
+                    "ledger", f"{release}: {name}", f"a row moves it from {step.from_on}, it stood at {day}"
                 )
-            day = move.to_on
+            day = step.to_on
         if day != stored:
             yield Difference("ledger", f"{release}: {name}", f"stands at {stored}, its ledger gives {day}")
 

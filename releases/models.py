@@ -185,7 +185,9 @@ class Release(models.Model):
     held_on = models.DateField(null=True, help_text="Set while on hold.")
     resume_by = models.DateField(null=True, help_text="Set while on hold.")
     state_reason = models.TextField(blank=True, help_text="Why it is on hold or cancelled.")
-    held_days = models.PositiveIntegerField(default=0, help_text="Calendar days of all ended holds.")
+    held_days = models.PositiveIntegerField(
+        default=0, help_text="Calendar days of the holds that ended since the baseline was set."
+    )
     created_at = models.DateTimeField()
     activated_at = models.DateTimeField(null=True)
     ended_at = models.DateTimeField(null=True, help_text="When it was closed or cancelled.")
@@ -387,6 +389,37 @@ class DateMove(models.Model):
         if self.from_on is None or self.to_on is None:
             return None
         return (self.to_on - self.from_on).days
+
+
+class Baseline(models.Model):
+    """A baseline that a newer one replaced: what had been committed to before, and why that ended.
+
+    The baseline in force stands on the release and its gates; `event_number` tells which moves of dates came before.
+    """
+
+    release = models.ForeignKey(Release, models.PROTECT, related_name="baselines")
+    number = models.PositiveIntegerField(help_text="1 is the baseline of the activation.")
+    baseline_on = models.DateField()
+    gates = models.JSONField(help_text="[[key, ISO day], …] of every gate.")
+    slip_days = models.IntegerField(help_text="What the release had slipped against it when it was replaced.")
+    held_days = models.PositiveIntegerField(help_text="Calendar days on hold that it did not count.")
+    replaced_at = models.DateTimeField()
+    replaced_on = models.DateField()
+    replaced_by = models.ForeignKey(settings.AUTH_USER_MODEL, models.PROTECT, related_name="+")
+    reason = models.TextField()
+    event_number = models.PositiveIntegerField(help_text="The event in the release's stream that tells of it.")
+
+    class Meta:
+        ordering = ("release", "number")
+        constraints = (models.UniqueConstraint(fields=["release", "number"], name="one_baseline_per_number"),)
+
+    def __str__(self) -> str:
+        return f"{self.release}: baseline {self.number}"
+
+    @property
+    def gate_days(self) -> dict[str, date]:
+        """Days by gate key."""
+        return {key: date.fromisoformat(day) for key, day in self.gates}
 
 
 class Hold(models.Model):

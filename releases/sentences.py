@@ -160,8 +160,21 @@ def _replanned(f: Facts) -> Sentence:
     elif moves:
         parts = (f"re-planned {len(moves)} dates",)
     else:
-        parts = ("changed which dates are pinned",)
+        parts = _pinned(f)
     return Sentence(parts, f.get("reason"), "calendar-clock")
+
+
+def _pinned(f: Facts) -> tuple[str, ...]:
+    """pinned Release Readiness and unpinned Market Opportunity."""
+    pins = f.data.get("pins") or {}
+    words = [
+        f"{verb} {' and '.join(names)}"
+        for verb, wanted in (("pinned", True), ("unpinned", False))
+        if (
+            names := [f.names.get(key, key.replace("-", " ")) for key, is_pinned in pins.items() if is_pinned is wanted]
+        )
+    ]
+    return (" and ".join(words),) if words else ("changed which dates are pinned",)
 
 
 def _playbook_applied(f: Facts) -> Sentence:
@@ -177,7 +190,7 @@ def _playbook_applied(f: Facts) -> Sentence:
 def _resumed(f: Facts) -> Sentence:
     days = int(f.data.get("days") or 0)
     after = ("after ", B(days_words(days)), " on hold") if days else ("on the day it was put on hold",)
-    return Sentence(("resumed the release ", *after), icon="play")
+    return Sentence(("resumed the release ", *after), f.get("reason"), "play")
 
 
 def _shipped(f: Facts) -> Sentence:
@@ -188,7 +201,8 @@ def _shipped(f: Facts) -> Sentence:
             B(f.day("released_on")),
             *((", ", shift, " than the target") if shift else (", on target",)),
         ),
-        icon="rocket",
+        f.get("reason"),
+        "rocket",
     )
 
 
@@ -279,7 +293,7 @@ SENTENCES: Mapping[str, Callable[[Facts], Sentence]] = {
     EventKind.RELEASE_REPLANNED: _replanned,
     EventKind.PLAYBOOK_APPLIED: _playbook_applied,
     EventKind.RELEASE_REBASELINED: lambda f: Sentence(
-        ("set a new baseline, ", B(f.day("baseline_on"))), f.get("reason"), "flag"
+        ("set a new baseline, ", B(f.day("baseline_on")), ", in place of ", f.day("from")), f.get("reason"), "flag"
     ),
     EventKind.RELEASE_IMPORTED: _imported,
     EventKind.GATE_OPENED: lambda f: Sentence((B(f.gate), " is open, due ", B(f.day("due_on"))), icon="play"),

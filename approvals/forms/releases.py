@@ -217,6 +217,18 @@ class HoldForm(forms.Form):
     )  # fmt: skip
 
 
+class ResumeForm(forms.Form):
+    """Why it goes on."""
+
+    reason = reason_field("Why it goes on. Kept in the history and told to the people who watch.")
+
+
+class RebaselineForm(forms.Form):
+    """Why the release is measured against another plan."""
+
+    reason = reason_field("Why the old baseline no longer counts. Kept beside it, and told to the people who watch.")
+
+
 class CancelForm(forms.Form):
     """Why."""
 
@@ -227,11 +239,28 @@ class ShipForm(forms.Form):
     """When it really happened."""
 
     released_on = DayField(label="Released on", help_text="The day it became generally available: today or earlier")
+    reason = reason_field("Needed when the day is not the target. Kept in the history.", required=False)
+
+    def __init__(self, *args: Any, target_on: date | None = None, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.target_on = target_on
+
+    def clean(self) -> dict[str, Any]:
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        released_on = cleaned.get("released_on")
+        if self.target_on and released_on and released_on != self.target_on and not cleaned.get("reason", "").strip():
+            late = released_on > self.target_on
+            words = "after" if late else "before"
+            self.add_error(
+                "reason", ValidationError(f"Say why it came out {words} the target: the reason is kept.", "required")
+            )
+        return cleaned
 
 
-class CorrectDateForm(ShipForm):
+class CorrectDateForm(forms.Form):
     """The right day, and why the first one was wrong."""
 
+    released_on = DayField(label="Released on", help_text="The day it became generally available: today or earlier")
     reason = reason_field("Kept in the history beside both days.")
 
 

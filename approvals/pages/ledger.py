@@ -8,8 +8,10 @@ from itertools import groupby
 from django.db.models import QuerySet
 
 from gatekeeper.accounts.models import User
-from releases.kinds import MoveKind, SettledHow
-from releases.models import DateMove, Gate, Release, Slip
+from gatekeeper.common.calendars import day_of
+from releases.kinds import EventKind, MoveKind, SettledHow
+from releases.models import Baseline, DateMove, Event, Gate, Release, Slip
+from releases.sentences import sentence
 
 CAUSE_WORDS: Mapping[str, str] = {
     "not_submitted": "Not submitted",
@@ -85,7 +87,9 @@ def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int,
         moved = [
             move
             for move in moves
-            if move.recorded_at == slip.settled_at and move.kind in (MoveKind.SLIP, MoveKind.REPLAN)
+            if move.release_id == slip.release_id
+            and move.recorded_at == slip.settled_at
+            and move.kind in (MoveKind.SLIP, MoveKind.REPLAN)
         ]
         turn = ""
         if slip.cause in ("not_submitted", "declined"):
@@ -146,6 +150,85 @@ def _deed_words(kind: str, chosen: DateMove, count: int, gates: Mapping[int, Gat
         return name if count == 1 else f"{name} and {count - 1} more"
     along = f", {count - 1} {'date' if count == 2 else 'dates'} with it" if count > 1 else ""
     return f"{name} re-planned{along}"
+
+
+# What was decided about a release's dates, each with its reason; the moves of dates that followed are the ledger.
+PLAN_KINDS = (
+    EventKind.RELEASE_ACTIVATED, EventKind.RELEASE_REPLANNED, EventKind.RELEASE_HELD, EventKind.RELEASE_RESUMED,
+    EventKind.RELEASE_REBASELINED, EventKind.PLAYBOOK_APPLIED, EventKind.RELEASE_SHIPPED,
+    EventKind.RELEASE_DATE_CORRECTED, EventKind.RELEASE_CANCELLED, EventKind.RELEASE_CLOSED,
+)  # fmt: skip
+
+
+@dataclass(frozen=True)
+class Deed:
+    """One verb on the plan: what was done, why, by whom."""
+
+    event: Event
+    words: str
+    reason: str
+
+
+def deeds_of(release: Release) -> QuerySet[Event]:
+    """Newest first."""
+    kinds = PLAN_KINDS
+    return Event.objects.filter(release=release, kind__in=kinds).select_related("actor").order_by("-number")
+
+
+def deeds(events: Iterable[Event], names: Mapping[str, str]) -> list[Deed]:
+    found = []
+    for event in events:
+        said = sentence(event, names)
+        found.append(Deed(event, said.text[:1].upper() + said.text[1:], said.quote))
+    return found
+
+
+@dataclass(frozen=True)
+class BaselineRow:
+    """One baseline of a release: the day it promised, since when, and what ended it."""
+
+    number: int
+    baseline_on: date | None
+    set_on: date | None
+    slip_days: int
+    held_days: int
+    ended: Baseline | None
+    days: tuple[MovedDate, ...]
+
+    @property
+    def name(self) -> str:
+        return ordinal(self.number).capitalize()
+
+
+def baselines(release: Release, gates: Sequence[Gate]) -> list[BaselineRow]:
+    """Every baseline, the one in force first. One query."""
+    old = list(Baseline.objects.filter(release=release).select_related("replaced_by").order_by("number"))
+    begun = [day_of(release.activated_at) if release.activated_at else None, *(row.replaced_on for row in old)]
+    now = {gate.key: gate.baseline_due_on for gate in gates}
+    rows = []
+    for index, ended in enumerate([*old, None]):
+        days = ended.gate_days if ended else now
+        before = old[index - 1].gate_days if index else {}
+        rows.append(
+            BaselineRow(
+                number=index + 1,
+                baseline_on=ended.baseline_on if ended else release.baseline_on,
+                set_on=begun[index],
+                slip_days=ended.slip_days if ended else release.slip_days,
+                held_days=ended.held_days if ended else release.held_days,
+                ended=ended,
+                days=tuple(MovedDate(gate.name, before.get(gate.key), days.get(gate.key)) for gate in gates),
+            )
+        )
+    return rows[::-1]
+
+
+ORDINALS = ("first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth")
+
+
+def ordinal(number: int) -> str:
+    """second, third; beyond ten as a number."""
+    return ORDINALS[number - 1] if number <= len(ORDINALS) else f"no. {number}"
 
 
 def slips_of(release: Release) -> QuerySet[Slip]:

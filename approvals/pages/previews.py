@@ -37,7 +37,10 @@ def resume_moves(release: Release, gates: Sequence[Gate], missed: Iterable[int],
     moves = [
         rules.Move(gate.key, gate.name, gate.due_on, gate.due_on + shift, True)
         for gate in gates
-        if gate.due_on is not None and not gate.is_passed and gate.pk not in set(missed) and not gate.is_after_release
+        if gate.due_on is not None
+        and not gate.is_passed
+        and gate.pk not in set(missed)
+        and (gate.is_pinned or not gate.is_after_release)
     ]
     target_on = release.target_on + shift
     return [*moves, *_target_move(release, target_on), *assessment_moves(gates, target_on)]

@@ -10,16 +10,17 @@ from django.urls import reverse
 from approvals.kinds import BlockerCode
 from approvals.pages import timeline
 from approvals.pages.debts import Debts, debts_of
-from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
+from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, ordinal, replans, slips_of
 from approvals.pages.rows import health_of
 from approvals.pages.standing import Standing, Waiting, standing_of, waiting_on
 from approvals.pages.steps import Step, make_step, timeline_lines
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.templatetags.gk import day
 from releases import rules
+from releases.actions.baselines import baseline_problem
 from releases.actions.releases import offsets_of
 from releases.kinds import GateState, Health, ReleaseState
-from releases.models import Event, Gate, Release
+from releases.models import Baseline, Event, Gate, Release
 from releases.playbooks import parse_playbook
 from releases.sentences import LEFT_OUT, Sentence, days_words, sentence
 
@@ -51,10 +52,17 @@ def _distance(days: int, of: str) -> str:
     return f"{days_words(abs(days))} {'after' if days > 0 else 'before'} {of}"
 
 
-def _facts(release: Release, delay: int, misses: int) -> list[Fact]:
+def last_baseline(release: Release) -> Baseline | None:
+    """The baseline before the one in force, if there was one."""
+    return Baseline.objects.filter(release=release).select_related("replaced_by").order_by("-number").first()
+
+
+def _facts(release: Release, delay: int, misses: int, earlier: Baseline | None) -> list[Fact]:
     facts = []
     if release.baseline_on is not None:
         note = f"set {day(release.activated_at)}" if release.activated_at else "first committed date"
+        if earlier is not None:
+            note = f"the {ordinal(earlier.number + 1)}, set {day(earlier.replaced_on)}; was {day(earlier.baseline_on)}"
         facts.append(Fact("Baseline", day(release.baseline_on), note))
     if release.target_on is not None:
         note = "set at creation" if release.baseline_on is None else ""
@@ -220,6 +228,7 @@ ACTIONS: Mapping[str, tuple[str, str]] = {
     "resume": ("Resume", "play"),
     "replan": ("Re-plan", "calendar-clock"),
     "edit": ("Edit", "pencil"),
+    "rebaseline": ("Set a new baseline", "flag"),
     "hold": ("Put on hold", "pause"),
     "correct-date": ("Correct the release date", "calendar"),
     "cancel": ("Cancel the release", "ban"),
@@ -244,12 +253,13 @@ def allowed(release: Release, gates: Sequence[Gate]) -> tuple[str, ...]:
     return ()
 
 
-def actions_for(release: Release, gates: Sequence[Gate]) -> list[Action]:
+def actions_for(release: Release, gates: Sequence[Gate], *, manages: bool, may_rebaseline: bool) -> list[Action]:
+    """What one person may do now; a new baseline is set by an authority, who need not manage the release."""
     args = [release.product.slug, release.version]
-    return [
-        Action(key, *ACTIONS[key], reverse(f"release-{key}", args=args), is_danger=key == "cancel")
-        for key in allowed(release, gates)
-    ]
+    keys = list(allowed(release, gates)) if manages else []
+    if may_rebaseline and baseline_problem(release, gates) is None:
+        keys.insert(max(0, len(keys) - 1), "rebaseline")
+    return [Action(key, *ACTIONS[key], reverse(f"release-{key}", args=args), is_danger=key == "cancel") for key in keys]
 
 
 @dataclass(frozen=True)
@@ -296,7 +306,7 @@ def gates_of(release: Release) -> list[Gate]:
     return list(Gate.objects.filter(release=release).order_by("position"))
 
 
-def release_page(release: Release, today: date, *, manages: bool) -> ReleasePage:
+def release_page(release: Release, today: date, *, manages: bool, may_rebaseline: bool = False) -> ReleasePage:
     """Fetch and work out the whole page; the number of queries does not depend on how much there is to show."""
     gates = gates_of(release)
     by_id = {gate.pk: gate for gate in gates}
@@ -334,7 +344,7 @@ def release_page(release: Release, today: date, *, manages: bool) -> ReleasePage
         health=health,
         steps=steps,
         passed=sum(step.is_done for step in steps),
-        facts=_facts(release, delay, sum(misses.values())),
+        facts=_facts(release, delay, sum(misses.values()), last_baseline(release)),
         banner=_banner(release, health, steps, current, status, delay, today),
         status=status,
         waiting=waiting_on(release, status) if status and release.is_running else [],
@@ -349,7 +359,7 @@ def release_page(release: Release, today: date, *, manages: bool) -> ReleasePage
         replans=groups[:LATEST_REPLANS],
         has_more_moves=len(groups) > LATEST_REPLANS or len(moves) > LATEST_MOVES,
         feed=activities(events, names),
-        actions=actions_for(release, gates) if manages else [],
+        actions=actions_for(release, gates, manages=manages, may_rebaseline=may_rebaseline),
         planned=planned,
         earliest=earliest,
         debts=None if release.is_history else debts_of(release, today),

@@ -35,6 +35,11 @@ def may_manage(user: User, product: Product) -> bool:
     return is_administrator(user) or "manage_product" in product_permissions(user, product)
 
 
+def may_rebaseline(user: User, product: Product) -> bool:
+    """Set a new baseline: holders of the permission; nobody by being an administrator."""
+    return "rebaseline" in product_permissions(user, product)
+
+
 def page_number(request: HttpRequest) -> str:
     """The page asked for; `Paginator.get_page` forgives nonsense."""
     return request.GET.get("page", "1")

@@ -19,12 +19,14 @@ from approvals.forms.releases import (
     CancelForm,
     CorrectDateForm,
     HoldForm,
+    RebaselineForm,
     ReleaseChangeForm,
+    ResumeForm,
     ShipForm,
 )
 from approvals.pages import previews
 from approvals.pages import releases as pages
-from approvals.views.access import may_manage, the_release, today
+from approvals.views.access import may_manage, may_rebaseline, the_release, today
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import Conflict, DomainError, NotAllowed
@@ -32,8 +34,9 @@ from gatekeeper.common.pages import apply_problems, refusal, render_page
 from gatekeeper.common.templatetags.gk import day
 from releases import rules
 from releases.actions import releases as actions
+from releases.actions.baselines import baseline_problem, plan_baseline, rebaseline_release
 from releases.actions.releases import offsets_of
-from releases.kinds import ReleaseState
+from releases.kinds import EventKind, ReleaseState
 from releases.models import Gate, Release
 from releases.playbooks import parse_playbook
 
@@ -53,6 +56,8 @@ class Deed:
     moves_words: str = ""
     is_danger: bool = False
     is_told: bool = True
+    # The event whose notice is previewed.
+    kind: str = EventKind.RELEASE_REPLANNED
 
 
 FormOf = Callable[..., forms.Form]
@@ -102,7 +107,14 @@ def _deed_page(
 def _refused(request: SignedInRequest, release: Release, key: str, gates: Sequence[Gate]) -> HttpResponse | None:
     """The answer to whoever may not do this, or not now; None when they may."""
     error: DomainError
-    if not may_manage(request.user, release.product):
+    if key == "rebaseline":
+        if not may_rebaseline(request.user, release.product):
+            error = NotAllowed("no_rebaseline", f"You may not set a new baseline on {release.product}.")
+        elif (problem := baseline_problem(release, gates)) is not None:
+            error = problem
+        else:
+            return None
+    elif not may_manage(request.user, release.product):
         error = NotAllowed("not_manager", f"Only a product manager of {release.product} may do this.")
     elif key not in pages.allowed(release, gates):
         words = ReleaseState(release.state).label.lower()
@@ -159,6 +171,7 @@ def release_hold(request: SignedInRequest, product: str, version: str) -> HttpRe
             ),
             moves=moves,
             moves_words=f"If it is resumed on {day(resume_by)}" if moves else "",
+            kind=EventKind.RELEASE_HELD,
         )
 
     def act(release: Release, user: User, values: dict[str, Any]) -> Release:
@@ -186,13 +199,13 @@ def release_resume(request: SignedInRequest, product: str, version: str) -> Http
         return Deed(
             "resume", f"Resume {release}?", since, "Resume release", "Resuming", f"{release} goes on.",
             consequences=(effect, "The current gate goes on where it stopped."), moves=moves,
-            moves_words="Dates that move",
+            moves_words="Dates that move", kind=EventKind.RELEASE_RESUMED,
         )  # fmt: skip
 
-    def act(release: Release, user: User, _values: dict[str, Any]) -> Release:
-        return actions.resume_release(release_id=release.pk, actor=user)
+    def act(release: Release, user: User, values: dict[str, Any]) -> Release:
+        return actions.resume_release(release_id=release.pk, actor=user, **values)
 
-    return _deed_page(request, product, version, "resume", lambda data, _release: forms.Form(data), describe, act)
+    return _deed_page(request, product, version, "resume", lambda data, _release: ResumeForm(data), describe, act)
 
 
 @login_required
@@ -211,6 +224,7 @@ def release_cancel(request: SignedInRequest, product: str, version: str) -> Http
         return Deed(
             "cancel", f"Cancel {release}?", "Ending a release on evidence is a good outcome: say what was learned.",
             "Cancel the release", "Cancelling", f"{release} is cancelled.", consequences=tuple(effects), is_danger=True,
+            kind=EventKind.RELEASE_CANCELLED,
         )  # fmt: skip
 
     def act(release: Release, user: User, values: dict[str, Any]) -> Release:
@@ -232,14 +246,14 @@ def release_ship(request: SignedInRequest, product: str, version: str) -> HttpRe
         return Deed(
             "ship", f"Record the release of {release}", "Every gate before the release is passed.",
             "Record the release", "Recording", f"{release} is released.", consequences=tuple(effects), moves=moves,
-            moves_words="Dates that move" if moves else "",
+            moves_words="Dates that move" if moves else "", kind=EventKind.RELEASE_SHIPPED,
         )  # fmt: skip
 
     def act(release: Release, user: User, values: dict[str, Any]) -> Release:
         return actions.ship_release(release_id=release.pk, actor=user, **values)
 
-    def form_of(data: Any, _release: Release) -> forms.Form:
-        return ShipForm(data, initial={"released_on": today()})
+    def form_of(data: Any, release: Release) -> forms.Form:
+        return ShipForm(data, initial={"released_on": today()}, target_on=release.target_on)
 
     return _deed_page(request, product, version, "ship", form_of, describe, act)
 
@@ -256,7 +270,7 @@ def release_correct_date(request: SignedInRequest, product: str, version: str) -
             "correct-date", f"Correct the release date of {release}",
             f"Recorded as {day(release.released_on)}. Both days stay in the history.",
             "Correct the date", "Correcting", "The release date is corrected.", moves=moves,
-            moves_words="Dates that move" if moves else "", is_told=False,
+            moves_words="Dates that move" if moves else "", kind=EventKind.RELEASE_DATE_CORRECTED,
         )  # fmt: skip
 
     def act(release: Release, user: User, values: dict[str, Any]) -> Release:
@@ -266,6 +280,37 @@ def release_correct_date(request: SignedInRequest, product: str, version: str) -
         return CorrectDateForm(data, initial={"released_on": release.released_on})
 
     return _deed_page(request, product, version, "correct-date", form_of, describe, act)
+
+
+@login_required
+@require_http_methods(["GET", "POST"])
+def release_rebaseline(request: SignedInRequest, product: str, version: str) -> HttpResponse:
+    """Make the plan in force the baseline."""
+
+    def describe(release: Release, gates: list[Gate], _form: forms.Form) -> Deed:
+        plan = plan_baseline(release, gates)
+        lost = plan.slip_days
+        slip = f"{abs(lost)} {'day' if abs(lost) == 1 else 'days'}"
+        words = f"{slip} after the baseline" if lost > 0 else f"{slip} before the baseline" if lost < 0 else "none"
+        held = f" The {release.held_days} days on hold are in the new dates." if release.held_days else ""
+        return Deed(
+            "rebaseline", f"Set a new baseline for {release}?",
+            "The dates now committed to become what the release is measured against. No due date moves.",
+            "Set the new baseline", "Setting", f"{release} has a new baseline.",
+            consequences=(
+                f"The slip is {words} now, and 0 days afterwards.{held}",
+                "The old baseline, its slip and your reason stay in the release’s history.",
+                "Missed gates stay on record; gates that are passed keep their baseline.",
+            ),
+            moves=plan.moves, moves_words="Baseline dates that change", kind=EventKind.RELEASE_REBASELINED,
+        )  # fmt: skip
+
+    def act(release: Release, user: User, values: dict[str, Any]) -> Release:
+        return rebaseline_release(release_id=release.pk, actor=user, **values)
+
+    return _deed_page(
+        request, product, version, "rebaseline", lambda data, _release: RebaselineForm(data), describe, act
+    )
 
 
 @login_required

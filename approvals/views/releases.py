@@ -22,7 +22,7 @@ from approvals.forms.releases import (
 )
 from approvals.pages import products as product_pages
 from approvals.pages import releases as pages
-from approvals.pages.ledger import ledger, moves_of, slips_of
+from approvals.pages.ledger import baselines, deeds, deeds_of, ledger, moves_of, slips_of
 from approvals.views.access import may_manage, page_number, the_product, the_release, today
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError, NotAllowed
@@ -31,7 +31,7 @@ from releases import rules
 from releases.actions import releases as actions
 from releases.actions.releases import offsets_of
 from releases.models import Playbook, Product
-from releases.permissions import is_administrator
+from releases.permissions import is_administrator, product_permissions
 from releases.playbooks import parse_playbook
 
 EVENTS_PER_PAGE = 50
@@ -156,8 +156,9 @@ def release_dates(request: SignedInRequest) -> HttpResponse:
 def release_page(request: SignedInRequest, product: str, version: str) -> HttpResponse:
     """One release: what is true, what comes next, and how it got here."""
     release = the_release(request.user, product, version)
-    manages = may_manage(request.user, release.product)
-    page = pages.release_page(release, today(), manages=manages)
+    may = product_permissions(request.user, release.product)
+    manages = "manage_product" in may or is_administrator(request.user)
+    page = pages.release_page(release, today(), manages=manages, may_rebaseline="rebaseline" in may)
     newer = newer_version(release) if manages else None
     context = {"release": release, "page": page, "manages": manages, "newer": newer}
     return render_page(request, "releases/release.html", context)
@@ -177,9 +178,11 @@ def release_activity(request: SignedInRequest, product: str, version: str) -> Ht
 @login_required
 @require_GET
 def release_replans(request: SignedInRequest, product: str, version: str) -> HttpResponse:
-    """The whole slip ledger, and every date that moved."""
+    """The whole slip ledger, what was decided about the plan, every baseline, and every date that moved."""
     release = the_release(request.user, product, version)
-    gates = {gate.pk: gate for gate in pages.gates_of(release)}
+    ordered = pages.gates_of(release)
+    gates = {gate.pk: gate for gate in ordered}
+    deed_page = Paginator(deeds_of(release), ROWS_PER_PAGE).get_page(request.GET.get("deeds", "1"))
     slip_page = Paginator(slips_of(release), ROWS_PER_PAGE).get_page(request.GET.get("slips", "1"))
     move_page = Paginator(moves_of(release), ROWS_PER_PAGE).get_page(page_number(request))
     moves = list(moves_of(release).filter(recorded_at__in=[slip.settled_at for slip in slip_page.object_list]))
@@ -187,6 +190,9 @@ def release_replans(request: SignedInRequest, product: str, version: str) -> Htt
         "release": release,
         "slip_page": slip_page,
         "slips": ledger(slip_page.object_list, moves, gates),
+        "deed_page": deed_page,
+        "deeds": deeds(deed_page.object_list, {gate.key: gate.name for gate in ordered}),
+        "baselines": baselines(release, ordered) if release.activated_at else [],
         "move_page": move_page,
         "moves": [(move, gates[move.gate_id].name if move.gate_id else "Release") for move in move_page.object_list],
     }

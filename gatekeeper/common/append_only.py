@@ -37,6 +37,7 @@ GUARDED = (
     AppendOnly("releases.EventPosition"),
     AppendOnly("releases.Checkpoint"),
     AppendOnly("releases.Playbook"),
+    AppendOnly("releases.Baseline"),
     AppendOnly("releases.DateMove", unless="OLD.kind = 'recorded'"),
     AppendOnly("approvals.Evidence", frozenset({"is_latest"})),
     AppendOnly("approvals.Evidence_files"),

@@ -11,7 +11,8 @@ from django.template.context import RequestContext
 
 from notifications.follow import Followed, follow_state, stakeholder_list
 from notifications.forms import StakeholderForm
-from notifications.notices import people_told_of_replan
+from notifications.notices import people_told_of
+from releases.kinds import EventKind
 from releases.models import Release
 
 register = template.Library()
@@ -39,7 +40,7 @@ def stakeholders(context: RequestContext, followed: Followed) -> dict[str, Any]:
 
 
 @register.inclusion_tag("notifications/_people_told.html", takes_context=True)
-def people_told(context: RequestContext, release: Release) -> dict[str, Any]:
-    """Who is told when the reader re-plans the release now."""
-    people = people_told_of_replan(release, context["request"].user)
+def people_told(context: RequestContext, release: Release, kind: str = "") -> dict[str, Any]:
+    """Who is told when the reader does something with the release now; `kind` of event, a re-plan without."""
+    people = people_told_of(release, context["request"].user, kind or EventKind.RELEASE_REPLANNED)
     return {"named": people[:NAMED], "more": len(people) - NAMED, "count": len(people)}

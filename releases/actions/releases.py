@@ -269,8 +269,11 @@ def hold_release(
 
 
 @transaction.atomic
-def resume_release(*, release_id: int, actor: User, clock: Clock = database_clock) -> Release:
-    """Resume: every unmissed due date and the target move by the days held; held days never count as slip."""
+def resume_release(*, release_id: int, actor: User, reason: str = "", clock: Clock = database_clock) -> Release:
+    """Resume: every unmissed due date and the target move by the days held; held days never count as slip.
+
+    `reason` is why it goes on; pages ask for it.
+    """
     locked = lock_release(release_id, actor=actor, clock=clock)
     release = locked.release
     require_manage(actor, release.product)
@@ -278,11 +281,12 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
     assert release.held_on is not None
     assert release.target_on is not None
     days = max(0, (locked.today - release.held_on).days)  # a clock that was set back holds nothing up
+    why = _optional_reason(reason)
     Hold.objects.filter(release=release, resumed_on__isnull=True).update(resumed_on=locked.today)
     reason = f"On hold for {days} {'day' if days == 1 else 'days'}: {release.state_reason}"
     release.held_on, release.resume_by, release.state_reason = None, None, ""
     release.held_days += days
-    locked.record(EventKind.RELEASE_RESUMED, data={"days": days})
+    locked.record(EventKind.RELEASE_RESUMED, data={"days": days, **why})
     missed = {slip.gate_id for slip in locked.open_slips}
     shift = timedelta(days=days)
     for gate in locked.gates:
@@ -298,8 +302,13 @@ def resume_release(*, release_id: int, actor: User, clock: Clock = database_cloc
 
 
 @transaction.atomic
-def ship_release(*, release_id: int, actor: User, released_on: date, clock: Clock = database_clock) -> Release:
-    """Release: needs every gate before GA approved or waived; fixes the assessment's date and opens it."""
+def ship_release(
+    *, release_id: int, actor: User, released_on: date, reason: str = "", clock: Clock = database_clock
+) -> Release:
+    """Release: needs every gate before GA approved or waived; fixes the assessment's date and opens it.
+
+    `reason` says why on that day; pages ask for it when the day is not the target.
+    """
     locked = lock_release(release_id, actor=actor, clock=clock)
     record_misses(locked)
     release = locked.release
@@ -310,8 +319,9 @@ def ship_release(*, release_id: int, actor: User, released_on: date, clock: Cloc
         raise Conflict("earlier_gate_open", f"{release} cannot be released before these are passed: {names}.")
     locked.enter(ReleaseState.RELEASED)
     _check_release_date(locked, released_on)
+    why = _optional_reason(reason)
     release.released_on = released_on
-    locked.record(EventKind.RELEASE_SHIPPED, data={"released_on": released_on, "target_on": release.target_on})
+    locked.record(EventKind.RELEASE_SHIPPED, data={"released_on": released_on, "target_on": release.target_on, **why})
     locked.move_assessments(released_on, MoveKind.SHIP, "Fixed by the actual release date")
     after = next((gate for gate in locked.gates if gate.is_after_release), None)
     if after is not None:
@@ -339,6 +349,11 @@ def correct_release_date(
     if not any(gate.pk in missed for gate in locked.gates if gate.is_after_release):
         locked.move_assessments(released_on, MoveKind.SHIP, reason)
     return locked.finish()
+
+
+def _optional_reason(reason: str) -> dict[str, str]:
+    """A reason for an event's data, when one was given."""
+    return {"reason": require_text("reason", reason, "A reason")} if reason.strip() else {}
 
 
 def _check_release_date(locked: LockedRelease, released_on: date) -> None:

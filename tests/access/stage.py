@@ -40,9 +40,11 @@ from notifications.actions import add_stakeholder
 from notifications.kinds import Channel
 from notifications.models import Delivery
 from notifications.relay import relay_events
+from releases import rules
 from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import grant_product_permission
 from releases.actions.releases import activate_release, create_release, hold_release, offsets_of, ship_release
+from releases.actions.replan import replan_release
 from releases.models import Gate, Playbook, PlaybookDraft, Product, ProductLine, Release
 from releases.playbook_yaml import write_playbook_text
 from releases.playbooks import parse_playbook
@@ -131,7 +133,8 @@ def set_stage(stories: Sequence[Story] = STORIES) -> Stage:
             grant_product_permission(product=product, codename="view_product", holder=person, actor=chloe)
             if username == "dora":
                 grant_product_permission(product=product, codename="manage_product", holder=person, actor=chloe)
-                grant_product_permission(product=product, codename="waive_gate", holder=person, actor=chloe)
+                for codename in ("waive_gate", "rebaseline"):
+                    grant_product_permission(product=product, codename=codename, holder=person, actor=chloe)
     people = {column: User.objects.get(username=username) for column, username in PEOPLE.items()}
     hotfix = create_playbook(
         name="Hotfix", source=Playbook.objects.filter(slug="seven-gates").order_by("-version")[0], actor=chloe
@@ -197,6 +200,9 @@ def _set_place(product: Product, people: Mapping[str, User]) -> Place:
         conditions=[NewCondition("Price list for partners", owner, today + timedelta(days=30))],
     )
     hold_release(release_id=run("W.held").pk, actor=owner, reason=REASON, resume_by=today + timedelta(days=20))
+    moved = run("W.moved")
+    later = {rules.TARGET: today + timedelta(days=260)}
+    replan_release(release_id=moved.pk, actor=owner, dates=later, reason=REASON)
     _waive_all(run("W.ready"), people["executive"])
     _released(plan("W.out", then), people["executive"], owner, then)
     mei = User.objects.get(username="mei")
@@ -315,6 +321,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     names["release-activate"] = release("W.draft")
     names["release-playbook"] = release("W.book")
     names["release-resume"] = release("W.held")
+    names["release-rebaseline"] = release("W.moved")
     names["release-ship"] = release("W.ready")
     names["release-correct-date"] = release("W.out")
     for name in ("gate", "gate-submit", "gate-waive"):
@@ -372,9 +379,10 @@ def _write_forms(place: Place, people: Mapping[str, User], today: date, playbook
             "release-edit": {"name": "Another theme", "owner": people["owner"].pk},
             "release-activate": {f"dates.{key}": due.isoformat() for key, due in planned.items()},
             "release-hold": {"reason": REASON, "resume_by": soon},
-            "release-resume": {"sure": "yes"},
+            "release-resume": {"reason": REASON},
+            "release-rebaseline": {"reason": REASON},
             "release-cancel": {"reason": REASON},
-            "release-ship": {"released_on": today.isoformat()},
+            "release-ship": {"released_on": today.isoformat(), "reason": REASON},
             "release-correct-date": {"released_on": (today - timedelta(days=1)).isoformat(), "reason": REASON},
             "release-replan": {
                 "reason": REASON,

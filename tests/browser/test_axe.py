@@ -277,7 +277,8 @@ def refused_forms(stage: Stage) -> Iterator[Visit]:
     form = "main form[method=post]"
     for person, name in (
         ("priya", "release-new"), ("priya", "release-edit"), ("priya", "release-hold"), ("priya", "release-cancel"),
-        ("priya", "release-ship"), ("priya", "release-correct-date"), ("priya", "release-replan"),
+        ("priya", "release-ship"), ("priya", "release-resume"), ("helen", "release-rebaseline"),
+        ("priya", "release-correct-date"), ("priya", "release-replan"),
         ("priya", "release-activate"), ("priya", "condition-close"), ("helen", "gate-waive"),
         ("grace", "gate-revoke"), ("chloe", "product-new"), ("priya", "product-edit"), ("chloe", "profile"),
         ("chloe", "password"), ("chloe", "settings-organisation"), ("chloe", "settings-person"),

@@ -19,9 +19,16 @@ from notifications.actions import add_stakeholder, watch
 from notifications.facts import with_facts
 from notifications.kinds import Channel
 from notifications.models import Delivery
-from notifications.notices import NOTICES, notices_of, people_told_of_replan, plain, words_of
-from releases.actions.products import save_product_line
-from releases.actions.releases import cancel_release, hold_release, resume_release, ship_release
+from notifications.notices import NOTICES, notices_of, people_told_of, plain, words_of
+from releases.actions.baselines import rebaseline_release
+from releases.actions.products import grant_product_permission, save_product_line
+from releases.actions.releases import (
+    cancel_release,
+    correct_release_date,
+    hold_release,
+    resume_release,
+    ship_release,
+)
 from releases.actions.replan import replan_release
 from releases.actions.slips import record_all_misses
 from releases.kinds import EVENT_KINDS, EventKind
@@ -199,7 +206,7 @@ def test_of_one_miss_everybody_hears_once(cast: Cast, gate: Gate, followers: Non
 
 
 def test_a_replan_is_told_to_those_whom_its_preview_names(cast: Cast, release: Release, followers: None) -> None:
-    named = [person.username for person in people_told_of_replan(release, cast.second_pm)]
+    named = [person.username for person in people_told_of(release, cast.second_pm)]
     assert named == ["ines", "otto", "petra", "stan", "wanda"], "in order of name, without the one who re-plans"
     replan_release(
         release_id=release.pk,
@@ -230,6 +237,20 @@ def test_a_cancelled_release_is_told(cast: Cast, release: Release, followers: No
     cancel_release(release_id=release.pk, actor=cast.pm, reason="The market is gone", clock=at(5))
     relay_all(on=5)
     assert told(EventKind.RELEASE_CANCELLED) == {"cancelled": FOLLOWERS}
+
+
+def test_a_new_baseline_is_told_to_those_whom_its_preview_names(cast: Cast, release: Release, followers: None) -> None:
+    grant_product_permission(
+        product=cast.product, codename="rebaseline", holder=cast.executive, actor=cast.administrator, clock=at(1)
+    )
+    replan_release(release_id=release.pk, actor=cast.pm, dates={READINESS: day(85)}, reason="Supplier", clock=at(3))
+    named = {one.username for one in people_told_of(release, cast.executive, EventKind.RELEASE_REBASELINED)}
+    rebaseline_release(release_id=release.pk, actor=cast.executive, reason="The new contract", clock=at(4))
+    relay_all(on=4)
+    assert told(EventKind.RELEASE_REBASELINED) == {"rebaselined": named}
+    assert named == {"petra"} | FOLLOWERS
+    (event,) = Event.objects.filter(kind=EventKind.RELEASE_REBASELINED)
+    assert sentences(event)[0] == "New baseline: Router 1.0, Fri 10 Apr 2026"
 
 
 def test_a_new_stakeholder_is_told_in_the_app(cast: Cast, release: Release) -> None:
@@ -285,7 +306,8 @@ WANTS = {
     "To prepare", "Waiting for you", "Approved by {role}", "To mend", "Declined", "Approved", "To do", "Withdrawn",
     "Waived", "To settle", "Stepped aside", "Blocked", "Waiting for you, late", "Late", "Slipping", "Re-planned",
     "Released", "On hold", "Resumed", "Cancelled", "Excused", "For you to follow",
-    "For you to know", "For you to answer", "For you to supply", "New comment", "Playbook",
+    "For you to know", "For you to answer", "For you to supply", "New comment", "Playbook", "New baseline",
+    "Corrected",
 }  # fmt: skip
 
 
@@ -372,6 +394,10 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     replan_release(
         release_id=release.pk, actor=cast.pm, dates={READINESS: day(110)}, reason="A supplier is late", clock=at(36)
     )
+    grant_product_permission(
+        product=cast.product, codename="rebaseline", holder=cast.executive, actor=cast.administrator, clock=at(36)
+    )
+    rebaseline_release(release_id=release.pk, actor=cast.executive, reason="The plan of the supplier", clock=at(36))
     waive(cast, gate_of(release, "functional-completeness"), on=37, until=38)
     expire_waivers(day(39), clock=at(39))
     readiness = gate_of(release, READINESS)
@@ -384,6 +410,7 @@ def test_every_notice_that_has_happened_leaves_no_gap_in_its_sentences(cast: Cas
     recuse(gate_id=readiness.pk, round_number=1, actor=cast.second_approver, comment="My own plan.", clock=at(41))
     waive(cast, readiness, on=42)
     ship_release(release_id=release.pk, actor=cast.pm, released_on=day(42), clock=at(42))
+    correct_release_date(release_id=release.pk, actor=cast.pm, released_on=day(43), reason="A day late", clock=at(43))
     expire_exceptions(day(46), clock=at(46))
     mark_overdue_conditions(day(51), clock=at(51))
     add_stakeholder(of=release, person=cast.outsider, actor=cast.pm, clock=at(42))

@@ -134,7 +134,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
 NO_ROWS = {
     "healthz", "readyz", "verify", "sign-in", "sign-in-again", "password-reset", "password-reset-sent",
     "password-set", "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted",
-    "release-activate", "release-resume", "release-ship", "release-correct-date", "evidence-first-file",
+    "release-activate", "release-rebaseline", "release-resume", "release-ship", "release-correct-date",
+    "evidence-first-file",
     "evidence-upload",
     "evidence-first-file/submitted", "evidence-image", "evidence-image/submitted", "settings-playbook-about",
     "settings-playbook-discard", "settings-playbook-import", "settings-playbook-export",

@@ -63,7 +63,8 @@ def test_every_kind_that_a_release_records_has_an_entry() -> None:
             '{"reason":"","moves":[["target","2026-11-20","2026-11-19",true]],"pins":{}}',
             "re-planned the release to 19 Nov 2026, 1 day earlier",
         ),
-        (EventKind.RELEASE_REPLANNED, '{"reason":"","moves":[],"pins":{"a":true}}', "changed which dates are pinned"),
+        (EventKind.RELEASE_REPLANNED, '{"reason":"","moves":[],"pins":{"a-b":true,"c":false}}',
+             "pinned a b and unpinned c"),
         (
             EventKind.RELEASE_SHIPPED,
             '{"released_on":"2026-11-23","target_on":"2026-11-20"}',
