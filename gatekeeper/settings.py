@@ -417,6 +417,7 @@ CELERY_BEAT_SCHEDULE = {
     "heartbeat": {"task": "gatekeeper.common.tasks.heartbeat", "schedule": 30, "options": {"expires": 30}},
     "relay": {"task": "notifications.tasks.relay", "schedule": 5, "options": {"expires": 5}},
     "sweep": {"task": "approvals.tasks.sweep", "schedule": 300, "options": {"expires": 300}},
+    "forecast": {"task": "measures.tasks.forecast", "schedule": 300, "options": {"expires": 300}},
     "seal-history": {
         "task": "releases.tasks.seal_history",
         "schedule": crontab(minute=7),

@@ -5,10 +5,13 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from datetime import date
+from itertools import groupby
 
+from gatekeeper.common.calendars import day_of
 from measures.forecasting import Delay, Interval
-from releases.kinds import PlaybookKind
-from releases.models import DateMove, Gate
+from releases.kinds import PlaybookKind, ReleaseState
+from releases.models import DateMove, Gate, Hold, Release
+from releases.rules import TARGET
 
 
 @dataclass
@@ -29,12 +32,19 @@ class Plan:
 
 @dataclass
 class History:
-    """One release and its gates."""
+    """One release and its gates; of our own releases also the release itself, when it began and when it stood still."""
 
     release: int
     product: int
     version: str
     plans: list[Plan] = field(default_factory=list)
+    began_on: date | None = None
+    cancelled_on: date | None = None
+    holds: list[Hold] = field(default_factory=list)
+
+    def days_held(self, after: date, until: date) -> int:
+        """Calendar days on hold after one day and up to another."""
+        return sum(hold.days_within(after, until) for hold in self.holds)
 
     def passed(self) -> list[Plan]:
         """The gates that were passed, in the order in which that happened."""
@@ -56,26 +66,66 @@ class History:
 
 
 def histories(line: int, kind: str = PlaybookKind.HISTORY) -> list[History]:
-    """Every release of a product line with its gates and their plans. Two queries."""
-    plans: dict[int, Plan] = {}
+    """Every release of a product line with its gates and their plans. Two queries, for our own releases three.
+
+    Our own have one more plan, the release itself, under the key of the target.
+    """
+    is_own = kind == PlaybookKind.GATES
+    plans: dict[tuple[int, int | None], Plan] = {}
     found: dict[int, History] = {}
-    rows = Gate.objects.filter(release__product__line=line, release__kind=kind).exclude(release__state="cancelled")
+    rows = Gate.objects.filter(release__product__line=line, release__kind=kind)
+    if not is_own:
+        rows = rows.exclude(release__state=ReleaseState.CANCELLED)
     gates = rows.select_related("release").order_by("release", "position")
-    for gate in gates.iterator():
-        release = gate.release
-        history = found.setdefault(release.pk, History(release.pk, release.product_id, release.version))
-        history.plans.append(plan := Plan(gate.key, gate.position, gate.baseline_due_on, gate.decided_on))
-        plans[gate.pk] = plan
-    moves = DateMove.objects.filter(gate__release__product__line=line, gate__release__kind=kind)
-    rows_of_moves = moves.order_by("effective_on", "pk").values_list("gate", "effective_on", "to_on")
-    for of, on, to_on in rows_of_moves.iterator():
-        if of in plans:
-            plans[of].moves.append((on, to_on))
+    for release, group in groupby(gates.iterator(), key=lambda gate: gate.release):
+        history = found[release.pk] = own_history(release) if is_own else history_of(release)
+        for gate in group:
+            if is_own and gate.is_after_release:
+                _add_release(history, release, plans)
+            history.plans.append(plan := Plan(gate.key, gate.position, gate.baseline_due_on, gate.decided_on))
+            plans[release.pk, gate.pk] = plan
+        if is_own:
+            _add_release(history, release, plans)
+    of_line = {"release__product__line": line, "release__kind": kind}
+    moves = DateMove.objects.filter(**of_line) if is_own else DateMove.objects.filter(**of_line, gate__isnull=False)
+    rows_of_moves = moves.order_by("effective_on", "pk").values_list("release", "gate", "effective_on", "to_on")
+    for of, gate_id, on, to_on in rows_of_moves.iterator():
+        if (of, gate_id) in plans:
+            plans[of, gate_id].moves.append((on, to_on))
+    if is_own:
+        for hold in Hold.objects.filter(**of_line).order_by("release", "held_on", "pk").iterator():
+            if hold.release_id in found:
+                found[hold.release_id].holds.append(hold)
     return list(found.values())
 
 
+def history_of(release: Release) -> History:
+    """A release without its gates."""
+    return History(release.pk, release.product_id, release.version)
+
+
+def own_history(release: Release) -> History:
+    """The same with what is known of our own releases only: when it began, and when it was cancelled."""
+    history = history_of(release)
+    history.began_on = day_of(release.activated_at) if release.activated_at else None
+    if release.state == ReleaseState.CANCELLED and release.ended_at:
+        history.cancelled_on = day_of(release.ended_at)
+    return history
+
+
+def _add_release(history: History, release: Release, plans: dict[tuple[int, int | None], Plan]) -> None:
+    """The release itself stands after its last gate before GA."""
+    if (release.pk, None) not in plans:
+        position = history.plans[-1].position if history.plans else 0
+        plans[release.pk, None] = plan = Plan(TARGET, position, release.baseline_on, release.released_on)
+        history.plans.append(plan)
+
+
 def intervals(found: Iterable[History]) -> list[Interval]:
-    """The intervals between gates that were passed one after the other, as planned on the day of the one before."""
+    """The intervals between gates that were passed one after the other, as planned on the day of the one before.
+
+    The first gate of our own releases is measured from their beginning, and days on hold are taken out.
+    """
     return sorted((one for history in found for one in _intervals(history)), key=lambda one: one.known_on)
 
 
@@ -84,9 +134,17 @@ def _intervals(history: History) -> Iterator[Interval]:
     for index, plan in enumerate(passed):
         on = plan.passed_on
         before = [p.passed_on for p in passed[:index] if p.passed_on and on and p.passed_on < on]
-        due = plan.due_on(before[-1]) if before else None
-        if on and before and due:
-            yield Interval(history.product, plan.gate, (due - before[-1]).days, (on - before[-1]).days, on)
+        since = before[-1] if before else history.began_on
+        due = plan.due_on(since) if since else None
+        if on and since and due:
+            actual = (on - since).days - history.days_held(since, on)
+            yield Interval(history.product, plan.gate, (due - since).days, max(0, actual), on)
+
+
+def known_before(found: Iterable[History], day: date) -> list[Interval]:
+    """The intervals that were known when a day began: of gates passed earlier, in releases not cancelled by then."""
+    kept = [one for one in found if one.cancelled_on is None or one.cancelled_on >= day]
+    return [one for one in intervals(kept) if one.known_on < day]
 
 
 def delays(found: Iterable[History]) -> list[Delay]:

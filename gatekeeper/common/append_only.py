@@ -46,6 +46,7 @@ GUARDED = (
     AppendOnly("approvals.Decision"),
     AppendOnly("approvals.Revocation"),
     AppendOnly("approvals.Recusal"),
+    AppendOnly("measures.Statement"),
 )
 
 

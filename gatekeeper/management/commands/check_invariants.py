@@ -7,6 +7,7 @@ from django.core.management.base import BaseCommand, CommandError
 
 from approvals import invariants as of_approvals
 from gatekeeper.common.invariants import Checker
+from measures import invariants as of_measures
 from notifications import invariants as of_notifications
 from releases import invariants as of_releases
 
@@ -15,6 +16,7 @@ CHECKERS: dict[str, Checker] = {
     "gates": of_approvals.check_gates,
     "evidence": of_approvals.check_evidence,
     "reachability": of_approvals.check_reachability,
+    "forecasts": of_measures.check_forecasts,
     "deliveries": of_notifications.check_deliveries,
 }
 SHOWN = 20
