@@ -7,11 +7,12 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-browser lint format lock clean
+.PHONY: help setup setup-dev run test test-browser schema lint format lock clean
 
 help:
 	@echo "make run        set up and start web, worker and beat (DEMO=0 starts without the demo; PORT=8000)"
 	@echo "make test       set up and run the tests on the embedded SQLite (ARGS=... goes to pytest)"
+	@echo "make schema     record the API's schema and its list of events in docs/, unless that would break clients"
 	@echo "make lint       ruff, mypy and the import contracts"
 	@echo "make format     let ruff format the code"
 	@echo "make test-browser  the tests that drive Chromium"
@@ -55,6 +56,9 @@ test: $(VENV)/.setup-dev
 
 test-browser: $(VENV)/.setup-dev
 	$(BIN)/pytest tests/browser -m browser -n 2 --dist worksteal $(ARGS)
+
+schema: $(VENV)/.setup-dev
+	@$(BIN)/python manage.py record_schema
 
 lint: $(VENV)/.setup-dev
 	$(BIN)/ruff check .
