@@ -224,7 +224,8 @@ class _Comparison:
             yield from (f"{where} has no field {name} any more." for name in theirs if name not in ours)
         elif taken.schema.get("additionalProperties", True) is False:
             yield from (f"{where} takes no field {name} any more." for name in ours if name not in theirs)
-            if given.schema.get("additionalProperties", not ours) not in (False, None) and given.types == frozenset({"object"}):
+            was_open = given.schema.get("additionalProperties", not ours) not in (False, None)
+            if was_open and given.types == frozenset({"object"}):
                 yield f"{where} takes no other fields any more."
         for name in theirs:
             if name in ours:
