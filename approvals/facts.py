@@ -101,6 +101,8 @@ class GateFacts:
     def delegations(self) -> list[Delegation]:
         """Absences in force today of the people of this gate, and the seats of others that its holders look after."""
         people = {holder.user.pk for holders in self.holders.values() for holder in holders} | self.party
+        if self.submission is not None:  # after the round too: who stands in for its submitter does not waive it
+            people.add(self.submission.submitted_by_id)
         return ABSENCES.rows(self.today, [row.role_id for row in self.roles], people)
 
     def deputies(self, role_id: int) -> list[Holder]:

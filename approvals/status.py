@@ -339,7 +339,7 @@ def allowed_actions(
         # The role that still needs most comes first; a role with its quorum may still be decided in (a late decline).
         mine.sort(key=lambda row: (-missing.get(row.role.key, 0), row.position))
         found.extend(f"decide:{row.role.key}" for row in mine)
-        if may_recuse(facts, user):
+        if recuse_refusal(facts, user) is None:
             found.append("recuse")
         found.extend(f"revoke:{d.pk}" for d in facts.standing if d.decided_by_id == user.pk)
     if gate.state in WAIVABLE and waive_refusal(facts, user, permissions) is None:
@@ -349,10 +349,17 @@ def allowed_actions(
     return found
 
 
-def may_recuse(facts: GateFacts, user: User) -> bool:
-    """Whether a person may step aside from the open round: in all seats that they hold themselves, none as stand-in."""
-    own = [row.role_id for row in facts.roles if any(h.user.pk == user.pk for h in facts.holders[row.role_id])]
-    return bool(own) and all(vote_refusal(facts, user, role_id) is None for role_id in own)
+def recuse_refusal(facts: GateFacts, user: User) -> tuple[str, str] | None:
+    """Why a person may not step aside from the open round: (code, sentence), or None when they may.
+
+    They step aside in all seats that they hold themselves, before it is their turn too: a conflict of interests is
+    better known early. Who stands in for somebody does not.
+    """
+    if not any(h.user.pk == user.pk for row in facts.roles for h in facts.holders[row.role_id]):
+        return (
+            "not_holder", "You hold no role of this gate yourself: only its holders step aside, not who stands in."
+        )  # fmt: skip
+    return _refusal_of_person(facts, user)
 
 
 def waive_refusal(facts: GateFacts, user: User, permissions: frozenset[str]) -> tuple[str, str] | None:
@@ -364,4 +371,10 @@ def waive_refusal(facts: GateFacts, user: User, permissions: frozenset[str]) -> 
     contributors = facts.contributors if facts.is_in_review else facts.contributors_now()
     if user.pk in contributors or user.pk in facts.contributors_now():
         return "is_contributor", "You wrote evidence for this gate; somebody else has to waive it."
+    party = set(contributors) | facts.contributors_now()
+    if facts.submission is not None:
+        party.add(facts.submission.submitted_by_id)
+    principal = facts.stand_ins_of(party).get(user.pk)
+    if principal is not None:
+        return "is_stand_in", f"You stand in for {principal}, whose work this is; somebody else has to waive it."
     return None

@@ -55,7 +55,10 @@ def _require_role(facts: GateFacts, role_key: str) -> GateRole:
 
 
 def _require_vote(facts: GateFacts, actor: User, row: GateRole) -> None:
-    refusal = status.vote_refusal(facts, actor, row.role_id)
+    _raise(status.vote_refusal(facts, actor, row.role_id))
+
+
+def _raise(refusal: tuple[str, str] | None) -> None:
     if refusal is None:
         return
     error = Conflict if refusal[0] in ("already_decided", "recused", "not_your_turn") else NotAllowed
@@ -206,7 +209,7 @@ def revoke_decision(*, decision_id: int, actor: User, reason: str, clock: Clock 
     facts = facts_of(locked, gate)
     submission = _require_round(facts, gate, found.submission.number)
     decision = next((d for d in facts.decisions if d.pk == decision_id), None)
-    if decision is None or decision.decided_by_id != actor.pk:
+    if decision is None or decision.decided_by_id != actor.pk or not actor.is_active:
         raise NotAllowed("not_own_decision", "Only the person who decided may revoke a decision.")
     if hasattr(decision, "revocation"):
         raise Conflict("already_revoked", "This decision is revoked already.")
@@ -237,13 +240,7 @@ def recuse(*, gate_id: int, round_number: int, actor: User, comment: str, clock:
     require_running(locked)
     facts = facts_of(locked, gate)
     submission = _require_round(facts, gate, round_number)
-    mine = [row for row in facts.roles if any(h.user.pk == actor.pk for h in facts.holders[row.role_id])]
-    if not mine:
-        raise NotAllowed(
-            "not_holder", "You hold no role of this gate yourself: only its holders step aside, not who stands in."
-        )
-    for row in mine:
-        _require_vote(facts, actor, row)
+    _raise(status.recuse_refusal(facts, actor))
     comment = require_text("comment", comment, "A comment that says why", most=rules.COMMENT_LENGTH)
     recusal = Recusal.objects.create(submission=submission, person=actor, comment=comment, recused_at=locked.at)
     facts.recused |= {actor.pk}

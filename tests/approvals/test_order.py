@@ -2,7 +2,7 @@
 
 import pytest
 
-from approvals.actions.decisions import record_decision, revoke_decision
+from approvals.actions.decisions import record_decision, recuse, revoke_decision
 from approvals.actions.people import add_to_group, deactivate_person
 from approvals.inbox import waiting_for
 from approvals.invariants import check_gates
@@ -24,6 +24,7 @@ from tests.cast import (
     conflict,
     day,
     decline,
+    fresh,
     gate_of,
     make_person,
     make_playbook,
@@ -105,6 +106,12 @@ def test_a_revoked_approval_makes_the_later_role_wait_again(cast: Cast, ordered:
     with conflict("not_your_turn"):
         approve(cast, ordered, "sales", on=5)
     assert waiting_for(cast.second_approver).count() == 0
+
+
+@pytest.mark.usefixtures("invariants")
+def test_who_is_not_up_yet_steps_aside_early_so_that_somebody_else_can_be_found(cast: Cast, ordered: Gate) -> None:
+    recuse(gate_id=ordered.pk, round_number=1, actor=cast.second_approver, comment="My old firm.", clock=at(3))
+    assert fresh(ordered.release).is_quorum_unreachable
 
 
 @pytest.mark.usefixtures("invariants")

@@ -5,9 +5,12 @@ from datetime import date
 import pytest
 from django.db import IntegrityError, transaction
 
+from approvals.actions.delegations import make_delegation
+from approvals.actions.evidence import remove_evidence
+from approvals.actions.exceptions import grant_exception
 from approvals.actions.rounds import submit_evidence, waive_gate, withdraw_submission
 from approvals.kinds import RoundState
-from approvals.models import Submission, Waiver
+from approvals.models import Deliverable, Submission, Waiver
 from gatekeeper.common.calendars import add_months
 from releases.actions.products import grant_product_permission
 from releases.kinds import EventKind, GateState
@@ -154,6 +157,30 @@ def test_a_contributor_never_waives(cast: Cast, gate: Gate, is_submitted: bool) 
         submit(cast, gate)
     with not_allowed("is_contributor"):
         waive(cast, gate, actor=cast.contributor)
+
+
+@pytest.mark.parametrize("is_over", [False, True])
+def test_who_stands_in_for_the_submitter_never_waives_neither_grants_an_exception(
+    cast: Cast, gate: Gate, is_over: bool
+) -> None:
+    fill(cast, gate, actor=cast.second_pm)
+    submit(cast, gate)
+    if is_over:
+        decline(cast, gate, "sales")
+        remove_evidence(deliverable_id=Deliverable.objects.get(gate=gate, key="brief").pk, actor=cast.pm, clock=at(3))
+    make_delegation(
+        person=cast.pm, actor=cast.pm, delegate=cast.executive, starts_on=day(3), ends_on=day(9), clock=at(3)
+    )
+    with not_allowed("is_stand_in") as found:
+        waive(cast, gate, on=4)
+    assert found.value.message == "You stand in for Petra Manager, whose work this is; somebody else has to waive it."
+    if is_over:
+        with not_allowed("is_stand_in"):
+            grant_exception(
+                gate_id=gate.pk, kind="deliverable", subject="brief", actor=cast.executive, reason=REASON,
+                expires_on=day(50), clock=at(4),
+            )  # fmt: skip
+    assert waive(cast, gate, on=10).waived_by == cast.executive
 
 
 def test_a_manager_with_the_permission_waives_what_another_one_prepared(cast: Cast, gate: Gate) -> None:
