@@ -1,7 +1,10 @@
 """The pure rules of approval: the outcome of a round, and whether its quorums can still be reached."""
 
 from collections.abc import Mapping, Sequence
-from itertools import permutations, product
+from datetime import UTC, datetime, timedelta
+from itertools import combinations, permutations, product
+from random import Random
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -13,8 +16,13 @@ from approvals.rules import (
     PENDING,
     RoleNeed,
     Vote,
+    decision_meaning,
+    is_fresh,
+    is_waiting_its_turn,
     missing_approvals,
     outcome,
+    roles_before,
+    roles_up,
     unreachable_roles,
 )
 
@@ -57,7 +65,56 @@ def test_the_outcome_of_a_round(needs: list[RoleNeed], votes: list[Vote], result
     assert outcome(needs, votes) == result
 
 
+def test_the_whole_truth_table_of_three_people_and_two_roles() -> None:
+    """Every quorum of one and two, every way in which three people decide or do not: 4 times 5 to the third rounds."""
+    ways = [None, ("a", "approve"), ("b", "approve"), ("a", "decline"), ("b", "decline")]
+    for quorums in product((1, 2), repeat=2):
+        needs = [RoleNeed("a", "A", quorums[0]), RoleNeed("b", "B", quorums[1])]
+        for round_ in product(ways, repeat=3):
+            votes = [Vote(person, *way) for person, way in enumerate(round_) if way is not None]
+            approvals = [sum(way == (role, "approve") for way in round_) for role in "ab"]
+            wanted = PENDING
+            if approvals[0] >= quorums[0] and approvals[1] >= quorums[1]:
+                wanted = APPROVED
+            if ("a", "decline") in round_ or ("b", "decline") in round_:
+                wanted = DECLINED
+            assert outcome(needs, votes) == wanted, (quorums, round_)
+
+
+@pytest.mark.parametrize(
+    ("orders", "decided", "up", "waiting"),
+    [
+        ((1, 1, 1), "", "abc", ""),
+        ((1, 1, 1), "b", "ac", ""),
+        ((1, 2, 3), "", "a", "bc"),
+        ((1, 2, 3), "a", "b", "c"),
+        ((1, 2, 3), "ab", "c", ""),
+        ((1, 2, 3), "abc", "", ""),
+        ((2, 1, 2), "", "b", "ac"),
+        ((2, 1, 2), "b", "ac", ""),
+        ((2, 1, 2), "ab", "c", ""),
+        ((3, 3, 9), "ab", "c", ""),
+        # a revoked approval of an early role puts the later ones back, those that have decided too
+        ((1, 2, 2), "bc", "a", "bc"),
+    ],
+)
+def test_whose_turn_it_is(orders: tuple[int, int, int], decided: str, up: str, waiting: str) -> None:
+    needs = [RoleNeed(key, key.upper(), 1, order) for key, order in zip("abc", orders, strict=True)]
+    votes = [yes(number, key) for number, key in enumerate(decided)]
+    assert "".join(roles_up(needs, votes)) == up
+    assert "".join(need.key for need in needs if is_waiting_its_turn(needs, votes, need.key)) == waiting
+
+
+def test_the_roles_before_a_role_are_those_of_the_order_below_its_own() -> None:
+    needs = [RoleNeed("a", "A", 1, 1), RoleNeed("b", "B", 1, 1), RoleNeed("c", "C", 1, 4), RoleNeed("d", "D", 1, 9)]
+    assert [roles_before(needs, key) for key in "abcd"] == [(), (), ("A", "B"), ("C",)]
+    assert roles_before(needs, "somebody") == ()
+
+
 ROLES = ("a", "b", "c")
+ORDERED = st.lists(st.tuples(st.integers(1, 3), st.integers(1, 3)), min_size=1, max_size=3).map(
+    lambda rows: [RoleNeed(key, key.upper(), *row) for key, row in zip(ROLES, rows, strict=False)]
+)
 NEEDS = st.lists(st.integers(1, 3), max_size=3).map(
     lambda quorums: [RoleNeed(key, key.upper(), quorum) for key, quorum in zip(ROLES, quorums, strict=False)]
 )
@@ -92,6 +149,69 @@ def test_another_approval_never_undoes_one_and_another_decline_always_ends_the_r
     if outcome(needs, votes) == APPROVED:
         assert outcome(needs, [*votes, yes(person, role)]) == APPROVED
     assert outcome(needs, [*votes, no(person, role)]) == DECLINED
+
+
+@given(NEEDS, VOTES)
+def test_taking_a_decision_back_never_approves_and_only_a_decline_taken_back_reopens(
+    needs: list[RoleNeed], votes: list[Vote]
+) -> None:
+    for rest in combinations(votes, max(0, len(votes) - 1)):
+        if outcome(needs, rest) == APPROVED:
+            assert outcome(needs, votes) in (APPROVED, DECLINED)
+        if outcome(needs, votes) == PENDING:
+            assert outcome(needs, rest) == PENDING
+
+
+@given(NEEDS, VOTES, st.sampled_from(ROLES), st.integers(1, 9))
+def test_a_larger_quorum_or_another_role_never_approves(
+    needs: list[RoleNeed], votes: list[Vote], role: str, quorum: int
+) -> None:
+    if outcome(needs, votes) == PENDING:
+        larger = [RoleNeed(n.key, n.name, n.quorum + (n.key == role) * quorum, n.order) for n in needs]
+        assert outcome(larger, votes) == PENDING
+        assert not needs or outcome([*needs, RoleNeed("more", "More", quorum)], votes) == PENDING
+
+
+@given(NEEDS, VOTES)
+def test_neither_the_order_of_roles_nor_an_approval_in_a_foreign_role_counts(
+    needs: list[RoleNeed], votes: list[Vote]
+) -> None:
+    found = outcome(needs, votes)
+    assert {outcome(list(order), votes) for order in permutations(needs)} == {found}
+    assert outcome(needs, [*votes, yes(99, "foreign")]) == found
+
+
+@given(NEEDS, VOTES)
+def test_what_a_person_says_a_second_time_counts_for_nothing(needs: list[RoleNeed], votes: list[Vote]) -> None:
+    own = [vote for vote in votes if vote.role in {need.key for need in needs}]
+    again = [Vote(vote.person, role, "approve") for vote in own for role in ROLES]
+    assert outcome(needs, [*own, *again]) == outcome(needs, own)
+
+
+# --- Whose turn it is -------------------------------------------------------------------------------------------
+
+
+@given(ORDERED, VOTES)
+def test_somebody_is_up_exactly_while_an_approval_is_missing(needs: list[RoleNeed], votes: list[Vote]) -> None:
+    missing, up = missing_approvals(needs, votes), roles_up(needs, votes)
+    assert bool(up) == bool(missing)
+    assert set(up) <= set(missing)
+    assert not any(is_waiting_its_turn(needs, votes, role) for role in up)
+    assert all(is_waiting_its_turn(needs, votes, role) for role in missing if role not in up)
+
+
+@given(ORDERED, st.randoms(use_true_random=False))
+def test_deciding_in_turn_always_comes_to_an_approval_after_as_many_votes_as_are_needed(
+    needs: list[RoleNeed], random: Random
+) -> None:
+    votes: list[Vote] = []
+    while up := roles_up(needs, votes):
+        assert outcome(needs, votes) == PENDING
+        votes.append(yes(len(votes), random.choice(up)))
+    assert outcome(needs, votes) == APPROVED
+    assert len(votes) == sum(need.quorum for need in needs)
+    order = {need.key: need.order for need in needs}
+    assert [order[vote.role] for vote in votes] == sorted(order[vote.role] for vote in votes)
 
 
 # --- Reaching the quorums ---------------------------------------------------------------------------------------
@@ -169,3 +289,27 @@ def test_missing_approvals_leaves_out_roles_that_have_theirs() -> None:
     assert missing_approvals(needs, []) == {"engineering": 1, "quality": 2}
     assert missing_approvals(needs, [yes(1, "quality")]) == {"engineering": 1, "quality": 1}
     assert missing_approvals(needs, [yes(1, "engineering"), yes(2, "quality"), yes(3, "quality")]) == {}
+
+
+# --- Signing ----------------------------------------------------------------------------------------------------
+
+
+def test_a_password_stands_behind_a_signature_for_ten_minutes_and_never_ahead_of_time() -> None:
+    given_at = datetime(2026, 3, 1, 9, tzinfo=UTC)
+    ages = {-1: False, 0: True, 600: True, 601: False}
+    assert {age: is_fresh(given_at, given_at + timedelta(seconds=age)) for age in ages} == ages
+
+
+@pytest.mark.parametrize(
+    ("words", "meaning"),
+    [
+        ({"verdict": "approve"}, "I approve Market of Router 1.0, round 2, as Sales."),
+        ({"verdict": "decline"}, "I decline Market of Router 1.0, round 2, as Sales."),
+        (
+            {"verdict": "approve", "principal": "Sara", "has_conditions": True},
+            "I approve Market of Router 1.0, round 2, as Sales, standing in for Sara, on the conditions that I name.",
+        ),
+    ],
+)
+def test_the_sentence_that_is_signed(words: dict[str, Any], meaning: str) -> None:
+    assert decision_meaning("Market", "Router 1.0", round_number=2, role="Sales", **words) == meaning
