@@ -7,6 +7,8 @@ from typing import BinaryIO
 
 UNKNOWN = "application/octet-stream"
 HEAD = 4096
+# A picture of more pixels is just bytes: a browser that showed it would need gigabytes to unpack a small file.
+MOST_PIXELS = 50_000_000
 # The list of members of an archive may be this long; longer ones are not read.
 MOST_DIRECTORY = 1_000_000
 
@@ -20,6 +22,7 @@ SIGNATURES: tuple[tuple[bytes, str], ...] = (
     (b"7z\xbc\xaf\x27\x1c", "application/x-7z-compressed"),
     (b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1", "application/x-ole-storage"),
 )
+PICTURES = ("image/png", "image/jpeg", "image/gif")
 OOXML = (
     ("word/", "application/vnd.openxmlformats-officedocument.wordprocessingml.document"),
     ("xl/", "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet"),
@@ -39,9 +42,9 @@ def content_type_of(stream: BinaryIO) -> str:
         head = stream.read(HEAD)
         for signature, found in SIGNATURES:
             if head.startswith(signature):
-                return found
+                return UNKNOWN if found in PICTURES and _pixels(found, head, stream) > MOST_PIXELS else found
         if head[:4] == b"RIFF" and head[8:12] == b"WEBP":
-            return "image/webp"
+            return UNKNOWN if _pixels("image/webp", head, stream) > MOST_PIXELS else "image/webp"
         if head[4:8] == b"ftyp":
             return "video/mp4"
         if head.startswith(ZIP_LOCAL):
@@ -49,6 +52,45 @@ def content_type_of(stream: BinaryIO) -> str:
         return "text/plain" if _is_text(head, stream) else UNKNOWN
     finally:
         stream.seek(0)
+
+
+def _pixels(kind: str, head: bytes, stream: BinaryIO) -> int:
+    """Width times height as a picture's own header says, without unpacking it; 0 when it does not say.
+
+    Sources: PNG (ISO/IEC 15948) IHDR; GIF89a logical screen descriptor; WebP (RFC 9649) VP8, VP8L and VP8X chunks;
+    JPEG (ITU-T T.81) frame headers.
+    """
+    try:
+        if kind == "image/png":
+            width, height = struct.unpack_from(">II", head, 16)
+        elif kind == "image/gif":
+            width, height = struct.unpack_from("<HH", head, 6)
+        elif kind == "image/jpeg":
+            width, height = _jpeg_size(stream)
+        elif head[12:16] == b"VP8X":
+            width, height = (1 + int.from_bytes(head[at : at + 3], "little") for at in (24, 27))
+        elif head[12:16] == b"VP8L":
+            bits = int.from_bytes(head[21:25], "little")
+            width, height = 1 + (bits & 0x3FFF), 1 + (bits >> 14 & 0x3FFF)
+        else:
+            width, height = (size & 0x3FFF for size in struct.unpack_from("<HH", head, 26))
+    except struct.error:
+        return 0
+    return width * height
+
+
+def _jpeg_size(stream: BinaryIO) -> tuple[int, int]:
+    """Width and height in the first frame header, found by stepping from segment to segment."""
+    at = 2
+    for _segment in range(200):
+        stream.seek(at)
+        marker, kind, length, _depth, height, width = struct.unpack(">BBHBHH", stream.read(9))
+        if marker != 0xFF:
+            break
+        if 0xC0 <= kind <= 0xCF and kind not in (0xC4, 0xC8, 0xCC):
+            return width, height
+        at += 2 + length
+    return 0, 0
 
 
 def _archive(stream: BinaryIO) -> str:
