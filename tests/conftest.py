@@ -1,5 +1,6 @@
 """Fixtures of the whole suite. The cast of people and releases is in cast.py."""
 
+import gc
 import importlib.util
 import os
 import shutil
@@ -12,15 +13,27 @@ import pytest
 import redis
 from django.conf import settings
 from django.db import connection
-from django.db.backends.postgresql.operations import DatabaseOperations
+from django.test import TransactionTestCase
 from pytest_django import Settings
 
-from gatekeeper.common.append_only import lift_guards, restore_guards
+from tests.emptying import empty_tables_after
 from tests.processes import Process, start_worker
 
 # The same examples in every run, however slow the machine; HYPOTHESIS_PROFILE=default looks for new ones.
 hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, database=None)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
+
+# What is there after the collection stays for the whole run: to look through it for garbage again and again costs a
+# tenth of the time.
+gc.disable()
+
+
+def pytest_collection_finish() -> None:
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(100_000, 20, 100)
+    gc.enable()
+
 
 pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else []
 
@@ -45,19 +58,10 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
 
 
 @pytest.fixture(autouse=True, scope="session")
-def _emptying_tables_is_allowed() -> Iterator[None]:
-    """Only the flush between transactional tests may lift the append-only triggers."""
-    flush = DatabaseOperations.execute_sql_flush
-
-    def flush_unguarded(self: DatabaseOperations, sql_list: list[str]) -> None:
-        lift_guards(self.connection)
-        try:
-            flush(self, sql_list)
-        finally:
-            restore_guards(self.connection)
-
+def _emptying_is_quick() -> Iterator[None]:
+    """What a transactional test has left behind is taken away by the statements of emptying.py."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(DatabaseOperations, "execute_sql_flush", flush_unguarded)
+        patch.setattr(TransactionTestCase, "_fixture_teardown", empty_tables_after)
         yield
 
 

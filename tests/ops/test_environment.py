@@ -10,6 +10,7 @@ import pytest
 from gatekeeper.environment import PARSERS, Environment
 from gatekeeper.settings import VARIABLES
 from tests.processes import ROOT, plain_environment
+from tests.settings import NOT_FOR_TESTS
 
 KEY = "k3y-" * 20
 PRODUCTION = {
@@ -68,6 +69,15 @@ def test_every_variable_that_can_be_malformed_is_tried_above() -> None:
     anything_goes = {"text", "list", "folder"}
     assert {variable.name for variable in VARIABLES if variable.kind not in anything_goes} == set(MALFORMED)
     assert {variable.kind for variable in VARIABLES} <= set(PARSERS)
+
+
+def test_what_a_shell_sets_for_an_instance_reaches_no_test() -> None:
+    names = {variable.name for variable in VARIABLES}
+    # the folder is the run's own, and the suite goes to whatever engines are named
+    assert names - {"VAR_DIR", "DATABASE_URL", "REDIS_URL"} == NOT_FOR_TESTS
+    unset = next(line for line in (ROOT / ".ci" / "run").read_text().splitlines() if line.startswith("unset "))
+    shown = subprocess.run(["bash", "-c", f"echo {unset}"], cwd=ROOT, capture_output=True, text=True, check=True)
+    assert set(shown.stdout.split()) == names | {"unset", "DJANGO_SETTINGS_MODULE"}
 
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "PRODUCTION"])
