@@ -19,6 +19,12 @@ from releases.permissions import is_administrator, product_permissions
 EDITABLE = (GateState.UPCOMING, GateState.OPEN, GateState.DECLINED)
 SUBMITTABLE = (GateState.OPEN, GateState.DECLINED)
 WAIVABLE = (GateState.OPEN, GateState.IN_REVIEW, GateState.DECLINED)
+CHECK_WORDS = {
+    CheckStatus.NOT_REPORTED: (BlockerCode.CHECK_MISSING, "has not been reported"),
+    CheckStatus.PENDING: (BlockerCode.CHECK_MISSING, "is still running"),
+    CheckStatus.FAILURE: (BlockerCode.CHECK_FAILING, "has failed"),
+    CheckStatus.ERROR: (BlockerCode.CHECK_FAILING, "ended with an error"),
+}
 
 
 @dataclass(frozen=True)
@@ -129,16 +135,10 @@ def submission_blockers(facts: GateFacts, submitter: int | None = None) -> list[
 def _check_blockers(facts: GateFacts) -> list[Blocker]:
     """Blocking checks that do not pass and are not excused."""
     excused = facts.excused(WaiverKind.CHECK)
-    words = {
-        CheckStatus.NOT_REPORTED: (BlockerCode.CHECK_MISSING, "has not been reported"),
-        CheckStatus.PENDING: (BlockerCode.CHECK_MISSING, "is still running"),
-        CheckStatus.FAILURE: (BlockerCode.CHECK_FAILING, "has failed"),
-        CheckStatus.ERROR: (BlockerCode.CHECK_FAILING, "ended with an error"),
-    }
     found = []
     for check in facts.checks:
         if check.stands_in_the_way and check.name not in excused:
-            code, said = words[CheckStatus(check.status)]
+            code, said = CHECK_WORDS[CheckStatus(check.status)]
             more = f": {check.summary}" if check.summary else ""
             found.append(Blocker(code, check.name, f"The blocking check {check.name} {said}{more or '.'}"))
     return found
@@ -172,17 +172,15 @@ def blockers(facts: GateFacts, to_submit: Sequence[Blocker]) -> list[Blocker]:
         words = ReleaseState(facts.release.state).label.lower()
         found.append(Blocker(BlockerCode.RELEASE_NOT_ACTIVE, facts.release.version, f"The release is {words}."))
     missing = rules.missing_approvals(facts.needs, facts.votes)
-    for need in facts.needs:
-        if count := missing.get(need.key):
-            verb = "approvals are" if count > 1 else "approval is"
-            found.append(
-                Blocker(
-                    BlockerCode.ROLE_APPROVAL_MISSING,
-                    need.key,
-                    f"{need.name} has not decided ({count} of {need.quorum} {verb} missing).",
-                )
-            )
+    found += [approval_missing(need, missing[need.key]) for need in facts.needs if missing.get(need.key)]
     return found + _quorum_blockers(facts)
+
+
+def approval_missing(need: rules.RoleNeed, count: int) -> Blocker:
+    """A role that has not given all its approvals."""
+    verb = "approvals are" if count > 1 else "approval is"
+    words = f"{need.name} has not decided ({count} of {need.quorum} {verb} missing)."
+    return Blocker(BlockerCode.ROLE_APPROVAL_MISSING, need.key, words)
 
 
 def _declined_words(facts: GateFacts) -> str:

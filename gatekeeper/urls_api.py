@@ -8,4 +8,7 @@ urlpatterns = [
     path("schema/", api.SchemaView.as_view(), name="api-schema"),
     path("docs/", api.docs, name="api-docs"),
     path("", include("releases.urls_api")),
+    path("", include("approvals.urls_api")),
+    path("", include("notifications.urls_api")),
+    path("", include("gatekeeper.dashboard.urls_api")),
 ]

@@ -253,12 +253,18 @@ def allowed(release: Release, gates: Sequence[Gate]) -> tuple[str, ...]:
     return ()
 
 
-def actions_for(release: Release, gates: Sequence[Gate], *, manages: bool, may_rebaseline: bool) -> list[Action]:
+def allowed_to(release: Release, gates: Sequence[Gate], *, manages: bool, may_rebaseline: bool) -> list[str]:
     """What one person may do now; a new baseline is set by an authority, who need not manage the release."""
-    args = [release.product.slug, release.version]
     keys = list(allowed(release, gates)) if manages else []
     if may_rebaseline and baseline_problem(release, gates) is None:
         keys.insert(max(0, len(keys) - 1), "rebaseline")
+    return keys
+
+
+def actions_for(release: Release, gates: Sequence[Gate], *, manages: bool, may_rebaseline: bool) -> list[Action]:
+    """The same as links."""
+    args = [release.product.slug, release.version]
+    keys = allowed_to(release, gates, manages=manages, may_rebaseline=may_rebaseline)
     return [Action(key, *ACTIONS[key], reverse(f"release-{key}", args=args), is_danger=key == "cancel") for key in keys]
 
 

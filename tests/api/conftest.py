@@ -1,19 +1,58 @@
 """Callers of the API: a token in the header, or a browser's session."""
 
 import json
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import Any
 
 import pytest
 from django.http import HttpResponse
 from django.test import Client
 from django.utils import timezone
+from jsonschema import Draft202012Validator
 
 from approvals.actions.tokens import create_token
 from gatekeeper.accounts.models import User
+from gatekeeper.api import schema
 
 BASE = "/api/v1"
+
+
+@lru_cache
+def _paths() -> list[tuple[re.Pattern[str], dict[str, Any]]]:
+    """Every path of the schema as a pattern, those with fewer parameters first."""
+    found = []
+    for path, operations in sorted(schema()["paths"].items(), key=lambda item: item[0].count("{")):
+        pattern = re.sub(r"\{name\}", ".+", re.escape(path).replace(r"\{", "{").replace(r"\}", "}"))
+        found.append((re.compile(re.sub(r"\{\w+\}", "[^/]+", pattern)), operations))
+    return found
+
+
+@lru_cache(maxsize=500)
+def _validator(text: str) -> Draft202012Validator:
+    return Draft202012Validator(json.loads(text) | {"components": schema()["components"]})
+
+
+def assert_described(method: str, address: str, response: HttpResponse) -> None:
+    """The schema declares this status, and the body has the declared shape."""
+    path = address.split("?")[0]
+    operations = next((ops for pattern, ops in _paths() if pattern.fullmatch(path)), None)
+    if operations is None or method.lower() not in operations:
+        return
+    answers = operations[method.lower()]["responses"]
+    answer = answers.get(str(response.status_code))
+    assert answer is not None, f"{method} {path}: {response.status_code} is not declared: {response.content[:300]!r}"
+    if "$ref" in answer:
+        answer = schema()["components"]["responses"][answer["$ref"].rpartition("/")[2]]
+    kind = response.headers.get("Content-Type", "").split(";")[0]
+    if response.streaming or not response.content or (kind == "application/json" and "fields=" in address):
+        return
+    declared = answer["content"].get(kind)
+    assert declared is not None, f"{method} {path}: {kind} is not declared"
+    if kind.endswith("json"):
+        _validator(json.dumps(declared["schema"])).validate(json.loads(response.content))
 
 
 @dataclass
@@ -32,6 +71,7 @@ class Caller:
         data = raw if raw is not None else b"" if body is None else json.dumps(body).encode()
         kind = given.pop("Content-Type", "application/json")
         found: HttpResponse = self.client.generic(method, BASE + path, data, content_type=kind, headers=given)
+        assert_described(method, BASE + path, found)
         return found
 
     def get(self, path: str, **headers: str) -> HttpResponse:

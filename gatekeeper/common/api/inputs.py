@@ -132,6 +132,13 @@ class QueryFlag(serializers.ChoiceField):
         return bool(super().to_internal_value(data) == "true")
 
 
+class QueryText(serializers.CharField):
+    """A text to look for."""
+
+    def __init__(self, **kwargs: Any) -> None:
+        super().__init__(max_length=200, required=False, **kwargs)
+
+
 class QueryWords(serializers.CharField):
     """Words with commas between them; with `choices` nothing but those."""
 

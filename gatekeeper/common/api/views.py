@@ -240,14 +240,33 @@ class ApiView(APIView):
 
     def page(
         self,
-        found: QuerySet[Any],
+        found: QuerySet[Any] | list[Any],
         show: Callable[[Any], dict[str, Any]],
         *,
         prepare: Callable[[list[Any]], None] | None = None,
+        count: int | None = None,
     ) -> HttpResponse:
-        """A page of a list. `prepare` loads what `show` needs for all things of the page together."""
+        """The answer that is a page of a list."""
+        return self.answer(self.page_data(found, show, prepare=prepare, count=count))
+
+    def page_data(
+        self,
+        found: QuerySet[Any] | list[Any],
+        show: Callable[[Any], dict[str, Any]],
+        *,
+        prepare: Callable[[list[Any]], None] | None = None,
+        count: int | None = None,
+    ) -> dict[str, Any]:
+        """A page of a list. `prepare` loads what `show` needs for all things of the page together.
+
+        Args:
+            found: a query in order, or a list.
+            count: how many there are, where that is known already.
+        """
         size, number = self.query["page_size"], self.query["page"]
         pages = Paginator(found, size)
+        if count is not None:
+            pages.count = count
         try:
             page = pages.page(number)
         except EmptyPage:
@@ -255,14 +274,12 @@ class ApiView(APIView):
         things = list(page.object_list)
         if prepare is not None:
             prepare(things)
-        return self.answer(
-            {
-                "count": pages.count,
-                "next": self._address_of(number + 1) if page.has_next() else None,
-                "previous": self._address_of(number - 1) if page.has_previous() else None,
-                "results": [show(thing) for thing in things],
-            }
-        )
+        return {
+            "count": pages.count,
+            "next": self._address_of(number + 1) if page.has_next() else None,
+            "previous": self._address_of(number - 1) if page.has_previous() else None,
+            "results": [show(thing) for thing in things],
+        }
 
     def _address_of(self, number: int) -> str:
         given = self.request._request.GET.copy()

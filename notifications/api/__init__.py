@@ -1,0 +1,1 @@
+"""The API of watches, stakeholders and notices."""
