@@ -450,6 +450,13 @@ def _name_settings(stage: Stage) -> None:
     place.arguments["settings-playbook-edit"] = {"slug": "seven-gates"}
     for name in ("settings-playbook-version", "settings-playbook-export"):
         place.arguments[name] = {"slug": "hotfix", "version": 1}
+    for name in ("portfolio-export", "portfolio-figures-export", "portfolio-waivers-export"):
+        place.arguments[name] = {"form": "csv"}
+    place.arguments |= {
+        "portfolio-chart": {"key": "on-time"},
+        "portfolio-ledger": {"slug": "gates"},
+        "portfolio-ledger-export": {"slug": "gates", "form": "csv"},
+    }
     today = day_of(timezone.now())
     planned = make_delegation(
         person=jonas, actor=jonas, delegate=None, starts_on=today + timedelta(days=100),
