@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from gatekeeper.common.tables import FORMATS
-from gatekeeper.dashboard.views import home, playbooks, portfolio, profile, search, settings, setup
+from gatekeeper.dashboard.views import home, organisation, playbooks, portfolio, profile, search, settings, setup
 
 
 class Table:
@@ -40,7 +40,10 @@ urlpatterns = [
     path("settings/profile/", profile.profile, name="profile"),
     path("settings/password/", profile.password, name="password"),
     path("password-reset/<str:identity>/<str:token>/", profile.password_set, name="password-set"),
-    path("settings/organisation/", settings.organisation, name="settings-organisation"),
+    path("settings/organisation/", organisation.organisation, name="settings-organisation"),
+    path("settings/organisation/weekdays/", organisation.weekdays, name="settings-weekdays"),
+    path("settings/organisation/days/", organisation.days, name="settings-days"),
+    path("settings/organisation/days/<int:entry>/remove/", organisation.day_remove, name="settings-day-remove"),
     path("settings/people/", settings.people, name="settings-people"),
     path("settings/people/new/", settings.person_new, name="settings-person-new"),
     path("settings/people/<int:person>/", settings.person, name="settings-person"),

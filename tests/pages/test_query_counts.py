@@ -32,6 +32,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from notifications.actions import add_stakeholder, watch
 from notifications.relay import relay_events
+from releases.actions.calendars import add_calendar_entries
 from releases.actions.history import import_releases
 from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import create_product, grant_product_permission, save_product_line
@@ -164,6 +165,10 @@ class World:
     def fill(self, upto: int) -> None:
         """More of everything."""
         # people first: a seat that is given locks every release that waits for it
+        first = day_of(timezone.now()) + timedelta(days=5 + self.count)
+        days = "\n".join(f"{first + timedelta(days=ahead)} Day off" for ahead in range(upto - self.count))
+        add_calendar_entries(kind="holiday", text=days, actor=self.cast.administrator)
+        add_calendar_entries(kind="freeze", text=days, actor=self.cast.administrator)
         for number in range(self.count, upto):
             self.add_people(number)
         for number in range(self.count, upto):
