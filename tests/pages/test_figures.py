@@ -136,6 +136,15 @@ def test_the_page_the_files_and_the_data_say_the_same(helen: User) -> None:
             assert told["gates_passed", entry["gate"], ""] == str(entry["passed"])
         shown = client.get(f"/portfolio/?{query}").context["board"].as_data()
         assert shown == data
+        answered = client.get(f"/api/v1/portfolio/?{query.replace('&page=1', '')}").json()["figures"]
+        assert answered["total"] == data["releases"]
+        assert answered["late_conditions"] == data["late_conditions"]
+        assert (answered["gates"], answered["rounds"]) == (data["gates"], data["rounds"])
+        assert [answered["by_health"][word] for word in ("on_track", "at_risk", "slipped")] == [
+            data["on_track"],
+            data["at_risk"],
+            data["slipped"],
+        ]
 
 
 def test_the_imported_history_has_the_same_figures_everywhere(db: None) -> None:
