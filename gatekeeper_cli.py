@@ -358,6 +358,9 @@ def explain(problem: Problem) -> Iterator[str]:
         yield f"- {blocker.get('message', '')} ({words_of(blocker.get('code', ''))})"
 
 
+TURNS = {"pm": "its product manager", "tool": "an engineering tool"}
+
+
 def sentences_of_gate(gate: Mapping[str, Any]) -> Iterator[str]:
     """A gate as one would tell it over the phone."""
     release = gate["release"]
@@ -377,8 +380,8 @@ def sentences_of_gate(gate: Mapping[str, Any]) -> Iterator[str]:
     for blocker in gate.get("blockers") or ():
         yield f"Blocked: {blocker['message']}"
     turn = gate.get("turn") or {}
-    if turn.get("who") and turn["who"] != "nobody":
-        yield f"It waits for {words_of(turn.get('role') or turn['who'])}."
+    if turn.get("who", "none") != "none":
+        yield f"It waits for {', '.join(turn.get('roles') or ()) or TURNS.get(turn['who'], turn['who'])}."
     actions = gate.get("allowed_actions") or ()
     yield (
         f"You may: {', '.join(words_of(action) for action in actions)}." if actions else "There is nothing you may do."
@@ -474,25 +477,37 @@ def logout(words: argparse.Namespace) -> int:
 
 def inbox(words: argparse.Namespace) -> int:
     """What waits for you, most urgent first."""
-    found = site_of(words).get("/inbox/")
+    found = site_of(words).get("/inbox/", page_size="100")
 
     def sentences() -> Iterator[str]:
-        things = found["results"] if isinstance(found, dict) else found
-        yield f"{counted(len(things), 'thing waits', 'things wait')} for you." if things else "Nothing waits for you."
-        for number, thing in enumerate(things, 1):
+        yield (
+            f"{counted(found['count'], 'gate waits', 'gates wait')} for you."
+            if found["count"]
+            else "Nothing waits for you."
+        )
+        for number, thing in enumerate(found["results"], 1):
             yield f"{number}. {sentence_of_inbox(thing)}"
+        if found["next"]:
+            yield f"The first {len(found['results'])} are shown."
 
     tell(words, found, sentences)
     return DONE
 
 
 def sentence_of_inbox(thing: Mapping[str, Any]) -> str:
-    """One thing that waits."""
+    """One round that waits, and in which roles."""
     release = thing["release"]
-    due = f", due on {thing['due_on']}" if thing.get("due_on") else ""
+    roles = " and ".join(
+        role["name"] + (f" on behalf of {role['on_behalf_of']}" if role.get("on_behalf_of") else "")
+        for role in thing["roles"]
+    )
+    due = f" Due on {thing['due_on']}" if thing.get("due_on") else " No due date"
     late = f", {counted(thing['days_late'], 'day', 'days')} late" if thing.get("days_late") else ""
-    role = f" as {thing['role']}" if thing.get("role") else ""
-    return f"{release['product']} {release['version']}, {thing['gate']}: {words_of(thing['kind'])}{role}{due}{late}."
+    signature = " It asks for a signature, so decide in the browser." if thing.get("needs_signature") else ""
+    return (
+        f"{thing['name']} ({thing['gate']}) of {release['product']} {release['version']}, round {thing['round']}, "
+        f"as {roles}.{due}{late}. Submitted by {thing['submitted_by']} on {day_of(thing['submitted_at'])}.{signature}"
+    )
 
 
 def gate_show(words: argparse.Namespace) -> int:

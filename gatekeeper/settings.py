@@ -164,7 +164,6 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gatekeeper.common.middleware.RequestIdMiddleware",
-    "gatekeeper.common.once.OncePerRequestMiddleware",
     "gatekeeper.common.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -7,7 +7,6 @@ from datetime import date
 from releases import rules
 from releases.kinds import PASSED, GateState, PlaybookKind
 from releases.models import Release
-from releases.working_days import organisation_calendar
 
 # More gates than this are told in words: twenty icons in a cell say nothing.
 MOST_ICONS = 9
@@ -61,7 +60,6 @@ def health_of(release: Release, today: date, current_name: str = "") -> rules.He
         state_reason=release.state_reason,
         target_on=release.target_on,
         p50_on=release.p50_on,
-        calendar=organisation_calendar(),
     )
 
 

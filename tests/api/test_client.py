@@ -6,6 +6,7 @@ A small server plays the site and answers from a script; the commands themselves
 import http.server
 import json
 import os
+import shutil
 import ssl
 import stat
 import subprocess
@@ -262,6 +263,7 @@ def test_nobody_waits_for_ever(account: Stage, capsys: pytest.CaptureFixture[str
     assert "cannot be reached" in capsys.readouterr().err
 
 
+@pytest.mark.skipif(not shutil.which("openssl"), reason="needs openssl")
 def test_a_certificate_that_nobody_vouches_for_ends_it(
     account: Stage, home: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
