@@ -30,6 +30,7 @@ from notifications.actions import add_stakeholder, watch
 from releases.actions import products
 from releases.actions import releases as release_actions
 from releases.actions.baselines import rebaseline_release
+from releases.actions.calendars import add_calendar_entries
 from releases.actions.playbooks import save_draft, start_draft
 from releases.actions.replan import replan_release
 from releases.actions.slips import sweep_release
@@ -176,6 +177,9 @@ SUMMARIES = {
     "release-readiness": "Rollback took 11 minutes; 41 of 44 people are trained.",
     "six-month-assessment": "Weekly use is 3 points under the claim; two lessons recorded.",
 }
+
+HOLIDAYS = ("01-01 New Year", "05-01 Labour Day", "10-03 National holiday", "12-25 Christmas Day",
+            "12-26 Second day of Christmas")  # fmt: skip
 
 FILES = {
     "Feature-grid.csv": "feature,ours,theirs\nConsent audit,yes,no\nSession start (s),1.8,3.1\n",
@@ -346,6 +350,7 @@ class Demo:
         chloe = self.people["chloe"]
         products.save_organisation(name="Larkfield Software", actor=chloe, clock=begin)
         Organisation.objects.filter(pk=1).update(set_up_at=self.now)
+        self._mark_days_off(chloe, begin)
         lines: dict[str, ProductLine] = {
             slug: products.save_product_line(
                 slug=slug, name=name, description=words, default_seats=groups, actor=chloe, clock=begin
@@ -381,6 +386,14 @@ class Demo:
             seats.prepare_seats(
                 product=product, playbook=self.playbooks["seven-gates-launch"], actor=chloe, clock=begin
             )
+
+    def _mark_days_off(self, chloe: User, begin: Clock) -> None:
+        """The holidays of three years, and a freeze around each year's end."""
+        years = range(self.today.year - 1, self.today.year + 2)
+        holidays = [f"{year}-{day}" for year in years for day in HOLIDAYS]
+        freezes = [f"{year}-12-21 to {year + 1}-01-02 Year-end freeze" for year in years]
+        for kind, lines in (("holiday", holidays), ("freeze", freezes)):
+            add_calendar_entries(kind=kind, text="\n".join(lines), actor=chloe, clock=begin)
 
     # --- One release ------------------------------------------------------------------------------------------
 

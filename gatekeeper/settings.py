@@ -164,6 +164,7 @@ INSTALLED_APPS = [
 
 MIDDLEWARE = [
     "gatekeeper.common.middleware.RequestIdMiddleware",
+    "gatekeeper.common.once.OncePerRequestMiddleware",
     "gatekeeper.common.middleware.SecurityHeadersMiddleware",
     "django.middleware.security.SecurityMiddleware",
     "whitenoise.middleware.WhiteNoiseMiddleware",

@@ -55,6 +55,11 @@ class MoveKind(TextChoices):
     RECORDED = "recorded", "Recorded history"
 
 
+class CalendarKind(TextChoices):
+    HOLIDAY = "holiday", "Holiday"
+    FREEZE = "freeze", "Freeze window"
+
+
 class Health(TextChoices):
     ON_TRACK = "on_track", "On track"
     AT_RISK = "at_risk", "At risk"
@@ -98,6 +103,7 @@ class EventKind:
     PLAYBOOK_LOADED = "releases.playbook.loaded"
     PLAYBOOK_PUBLISHED = "releases.playbook.published"
     PLAYBOOK_APPLIED = "releases.release.playbook_applied"
+    CALENDAR_CHANGED = "releases.calendar.changed"
     ORGANISATION_SAVED = "releases.organisation.saved"
     SUBMITTED = "approvals.submission.submitted"
     WITHDRAWN = "approvals.submission.withdrawn"

@@ -14,6 +14,7 @@ from guardian.models import GroupObjectPermissionBase, UserObjectPermissionBase
 from releases.kinds import (
     PASSED,
     UNDECIDED,
+    CalendarKind,
     Cause,
     GateState,
     MoveKind,
@@ -36,6 +37,7 @@ class Organisation(models.Model):
 
     name = models.CharField(max_length=120, blank=True)
     set_up_at = models.DateTimeField(null=True, blank=True)
+    working_weekdays = models.CharField(max_length=7, default="12345", help_text="1 is Monday, 7 is Sunday.")
     event_number = models.PositiveIntegerField(default=0)
     event_hash = models.CharField(max_length=64, blank=True)
 
@@ -50,6 +52,26 @@ class Organisation(models.Model):
         return self.name or "This organisation"
 
     stream = "organisation"
+
+
+class CalendarEntry(models.Model):
+    """A holiday or a freeze window of the organisation; both days are included."""
+
+    organisation = models.ForeignKey(Organisation, models.CASCADE, related_name="calendar_entries")
+    kind = models.CharField(max_length=7, choices=CalendarKind.choices)
+    starts_on = models.DateField()
+    ends_on = models.DateField()
+    name = models.CharField(max_length=120)
+
+    class Meta:
+        ordering = ("starts_on", "ends_on", "kind")
+        constraints = (
+            models.UniqueConstraint(fields=["kind", "starts_on", "ends_on"], name="one_entry_per_kind_and_days"),
+            models.CheckConstraint(condition=Q(ends_on__gte=F("starts_on")), name="entry_ends_after_it_starts"),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.name}, {self.starts_on}"
 
 
 class ProductLine(models.Model):

@@ -15,6 +15,7 @@ from gatekeeper.common.calendars import last_day_with_fewer_working_days
 from releases.kinds import GateState, Health, ReleaseState
 from releases.permissions import bound_products, granted_product_ids, is_administrator, sees_every_product
 from releases.rules import DAYS_TO_AT_RISK, WORKING_DAYS_FOR_REVIEW
+from releases.working_days import organisation_calendar
 
 if TYPE_CHECKING:  # the linter does not see the names in subscripts
     from releases.models import Event, Product, Release, Slip  # noqa: F401
@@ -53,7 +54,9 @@ def health_expression(today: date, prefix: str = "") -> Case:
     hurried = Q(
         **{
             f"{f}current_state": GateState.IN_REVIEW,
-            f"{f}next_due_on__lte": last_day_with_fewer_working_days(today, WORKING_DAYS_FOR_REVIEW),
+            f"{f}next_due_on__lte": last_day_with_fewer_working_days(
+                today, WORKING_DAYS_FOR_REVIEW, organisation_calendar()
+            ),
         }
     )
     heading = Q(**{f"{f}p50_on__gt": F(f"{f}target_on")})

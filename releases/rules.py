@@ -6,7 +6,7 @@ from datetime import date, timedelta
 from itertools import pairwise
 from typing import Any, NamedTuple
 
-from gatekeeper.common.calendars import add_months, working_days_left
+from gatekeeper.common.calendars import MONDAY_TO_FRIDAY, WorkCalendar, add_months, working_days_left
 from releases.kinds import PASSED, UNDECIDED, GateState, Health, ReleaseState
 
 DAYS_TO_AT_RISK = timedelta(days=7)
@@ -208,8 +208,9 @@ def health(
     state_reason: str = "",
     target_on: date | None = None,
     p50_on: date | None = None,
+    calendar: WorkCalendar = MONDAY_TO_FRIDAY,
 ) -> HealthMark:
-    """A release's health from stored columns and the day; never typed by anybody (DOMAIN section 2)."""
+    """A release's health from stored columns, the day and the organisation's calendar; never typed by anybody."""
     if state != ReleaseState.ACTIVE:
         words = ReleaseState(state).label
         return HealthMark(state, f"{words}: {state_reason}" if state_reason else words)
@@ -220,7 +221,7 @@ def health(
     if is_quorum_unreachable:
         return HealthMark(Health.AT_RISK, f"{current_gate} cannot reach its quorums")
     if next_due_on is not None and current_state == GateState.IN_REVIEW:
-        left = working_days_left(today, next_due_on)
+        left = working_days_left(today, next_due_on, calendar)
         if left < WORKING_DAYS_FOR_REVIEW:
             return HealthMark(
                 Health.AT_RISK, f"{current_gate} waits for a decision with {left} working {_days(left)} left"

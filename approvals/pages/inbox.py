@@ -14,6 +14,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of, working_days_left
 from releases.kinds import GateState, ReleaseState
 from releases.querysets import visible_products
+from releases.working_days import organisation_calendar
 
 SUMMARY_LENGTH = 160
 FEW_DAYS = 5
@@ -43,7 +44,7 @@ class InboxRow:
 
     @property
     def working_days_left(self) -> int:
-        return working_days_left(self.today, self.due_on)
+        return working_days_left(self.today, self.due_on, organisation_calendar())
 
     @property
     def days_waiting(self) -> int:

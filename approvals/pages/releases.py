@@ -296,6 +296,10 @@ class ReleasePage:
     debts: Debts | None = None
 
     @property
+    def gates(self) -> list[Gate]:
+        return [step.gate for step in self.steps]
+
+    @property
     def has_waived(self) -> bool:
         return any(line.is_waived for line in self.lines)
 

@@ -7,6 +7,7 @@ from datetime import date
 from releases import rules
 from releases.kinds import PASSED, GateState, PlaybookKind
 from releases.models import Release
+from releases.working_days import organisation_calendar
 
 # More gates than this are told in words: twenty icons in a cell say nothing.
 MOST_ICONS = 9
@@ -60,6 +61,7 @@ def health_of(release: Release, today: date, current_name: str = "") -> rules.He
         state_reason=release.state_reason,
         target_on=release.target_on,
         p50_on=release.p50_on,
+        calendar=organisation_calendar(),
     )
 
 

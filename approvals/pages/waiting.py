@@ -20,7 +20,8 @@ from approvals.models import (
     Recusal,
 )
 from gatekeeper.accounts.models import User
-from gatekeeper.common.calendars import working_days_left
+from gatekeeper.common.calendars import MONDAY_TO_FRIDAY, WorkCalendar, working_days_left
+from releases.working_days import organisation_calendar
 
 # More than anybody reads; no query is without an end.
 MOST_LISTED = 1000
@@ -33,10 +34,12 @@ DUE = {"late": "Late", "this-week": "This week", "later": "After this week"}
 SEATS = {"own": "Own seats", "stand-in": "As stand-in"}
 
 
-def urgency(due_on: date, submitted_at: datetime, today: date) -> tuple[int, int, datetime]:
+def urgency(
+    due_on: date, submitted_at: datetime, today: date, calendar: WorkCalendar = MONDAY_TO_FRIDAY
+) -> tuple[int, int, datetime]:
     """What is most urgent sorts first: late by most days, then fewest working days left, then waiting longest."""
     days = (due_on - today).days
-    return (0, days, submitted_at) if days < 0 else (1, working_days_left(today, due_on), submitted_at)
+    return (0, days, submitted_at) if days < 0 else (1, working_days_left(today, due_on, calendar), submitted_at)
 
 
 def week_of(due_on: date, today: date) -> str:
@@ -123,7 +126,8 @@ def waiting_list(user: User, today: date, *, only: int | Collection[int] | None 
         )
         for pk, gate_id, due_on, at, gate, gate_name, version, theme, slug, name, line, line_name in rows
     ]  # fmt: skip
-    return sorted(entries, key=lambda entry: (*urgency(entry.due_on, entry.submitted_at, today), entry.pk))
+    calendar = organisation_calendar()
+    return sorted(entries, key=lambda entry: (*urgency(entry.due_on, entry.submitted_at, today, calendar), entry.pk))
 
 
 def _progress(rounds: Mapping[int, int], user: User, away: Sequence[Delegation]) -> dict[int, tuple[RoleProgress, ...]]:

@@ -1,7 +1,11 @@
 """Day arithmetic: pure functions on dates, and the one deadline function."""
 
-import calendar
+import calendar as months_of
+from bisect import bisect_right
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import date, datetime, timedelta
+from functools import cached_property
 from zoneinfo import ZoneInfo
 
 from django.conf import settings
@@ -32,7 +36,7 @@ def add_months(day: date, months: int) -> date:
     """The same day some calendar months later, clamped to the month's end (31 Aug + 6 months = 28 or 29 Feb)."""
     index = day.year * 12 + day.month - 1 + months
     year, month = divmod(index, 12)
-    return date(year, month + 1, min(day.day, calendar.monthrange(year, month + 1)[1]))
+    return date(year, month + 1, min(day.day, months_of.monthrange(year, month + 1)[1]))
 
 
 def latest_allowed_day(today: date) -> date:
@@ -40,22 +44,79 @@ def latest_allowed_day(today: date) -> date:
     return add_months(today, YEARS_AHEAD * 12)
 
 
-def is_working_day(day: date) -> bool:
-    """Monday to Friday."""
-    return day.weekday() < 5
+@dataclass(frozen=True)
+class Freeze:
+    """Days, both included, in which the organisation wants no release and no deadline."""
+
+    starts_on: date
+    ends_on: date
+    name: str
 
 
-def working_days_left(today: date, due_on: date) -> int:
-    """Working days after today up to and including the due day; 0 when it is today or past."""
-    if due_on <= today:
+@dataclass(frozen=True)
+class WorkCalendar:
+    """Which days the organisation works on: weekdays as numbers (Monday 0), and holidays with their names.
+
+    A freeze is told wherever a date falls into it; its days are working days all the same.
+    """
+
+    weekdays: frozenset[int] = frozenset(range(5))
+    holidays: Mapping[date, str] = field(default_factory=dict)
+    freezes: tuple[Freeze, ...] = ()
+
+    @cached_property
+    def days_off(self) -> list[date]:
+        """Holidays that fall on a working weekday, in order."""
+        return sorted(day for day in self.holidays if day.weekday() in self.weekdays)
+
+
+MONDAY_TO_FRIDAY = WorkCalendar()
+WEEKDAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
+
+
+def is_working_day(day: date, calendar: WorkCalendar = MONDAY_TO_FRIDAY) -> bool:
+    """A working weekday that is no holiday."""
+    return day.weekday() in calendar.weekdays and day not in calendar.holidays
+
+
+def working_days_between(after: date, until: date, calendar: WorkCalendar = MONDAY_TO_FRIDAY) -> int:
+    """Working days after one day up to and including another; 0 when that is not later."""
+    if until <= after:
         return 0
-    weeks, rest = divmod((due_on - today).days, 7)
-    return weeks * 5 + sum(is_working_day(due_on - timedelta(days=i)) for i in range(rest))
+    weeks, rest = divmod((until - after).days, 7)
+    days = weeks * len(calendar.weekdays)
+    days += sum((until - timedelta(days=i)).weekday() in calendar.weekdays for i in range(rest))
+    off = calendar.days_off
+    return days - (bisect_right(off, until) - bisect_right(off, after))
 
 
-def last_day_with_fewer_working_days(today: date, working_days: int) -> date:
+def working_days_left(today: date, due_on: date, calendar: WorkCalendar = MONDAY_TO_FRIDAY) -> int:
+    """Working days after today up to and including the due day; 0 when it is today or past."""
+    return working_days_between(today, due_on, calendar)
+
+
+def last_day_with_fewer_working_days(today: date, working_days: int, calendar: WorkCalendar = MONDAY_TO_FRIDAY) -> date:
     """The latest due day that has fewer than so many working days left, so that SQL can compare dates."""
-    day = today
-    while working_days_left(today, day + timedelta(days=1)) < working_days:
-        day += timedelta(days=1)
-    return day
+    day, left = today, 0
+    while True:
+        following = day + timedelta(days=1)
+        left += is_working_day(following, calendar)
+        if left >= working_days:
+            return day
+        day = following
+
+
+def off_day_words(day: date, calendar: WorkCalendar) -> str:
+    """Why somebody should look twice at a date: "a Saturday", "a holiday (Labour Day)", "in the freeze Year end"."""
+    words = []
+    if day in calendar.holidays:
+        name = calendar.holidays[day]
+        words.append(f"a holiday ({name})" if name else "a holiday")
+    elif day.weekday() not in calendar.weekdays:
+        words.append(f"a {WEEKDAYS[day.weekday()]}")
+    words += [
+        f"in the freeze {freeze.name}" if freeze.name else "in a freeze"
+        for freeze in calendar.freezes
+        if freeze.starts_on <= day <= freeze.ends_on
+    ]
+    return " and ".join(words)

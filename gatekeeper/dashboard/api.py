@@ -9,7 +9,7 @@ from rest_framework import renderers
 
 from approvals.api.shown import ShownReleases
 from gatekeeper.accounts.requests import ApiRequest
-from gatekeeper.common.api.shapes import DAY, NUMBER, TEXT, an_object, maybe, page_of, shape
+from gatekeeper.common.api.shapes import DAY, NUMBER, SHARE, TEXT, an_object, listed, maybe, page_of, shape
 from gatekeeper.common.api.views import ApiView, describe
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.errors import NotAllowed
@@ -34,7 +34,27 @@ PORTFOLIO = shape(
                 "waivers": NUMBER,
                 "expired_waivers": NUMBER,
                 "late_conditions": NUMBER,
-                "decision_time": maybe(an_object({"value": TEXT, "unit": TEXT, "of": TEXT})),
+                "decision_time": maybe(
+                    an_object({"value": TEXT, "unit": TEXT, "of": TEXT, "hours": SHARE, "rounds": NUMBER})
+                ),
+                "gates": listed(
+                    an_object(
+                        {
+                            "gate": TEXT,
+                            "passed": NUMBER,
+                            "approved": NUMBER,
+                            "on_time": NUMBER,
+                            "days_median": NUMBER,
+                            "days_p85": NUMBER,
+                            "days_planned": maybe(NUMBER),
+                            "rounds_mean": SHARE,
+                        }
+                    )
+                ),
+                "rounds": listed(an_object({"gate": TEXT, "decided": NUMBER, "declined": NUMBER})),
+                "slips": listed(
+                    an_object({"line": TEXT, "cause": TEXT, "month": TEXT, "days": NUMBER, "slips": NUMBER})
+                ),
             }
         ),
         "releases": page_of("Release"),
@@ -93,6 +113,7 @@ class PortfolioView(ApiView):
         found = ordered(filtered(user, filters, today), filters).for_board().defer("playbook__definition")
         data = self.page_data(found, shown.show, prepare=shown.prepare, count=board.figures.total)
         time = board.decision_time
+        charted: dict[str, Any] = {} if filters.is_history else board.as_data()
         return self.answer(
             {
                 "as_of": today,
@@ -103,7 +124,16 @@ class PortfolioView(ApiView):
                     "waivers": board.waivers["open"],
                     "expired_waivers": board.waivers["expired"],
                     "late_conditions": board.late_conditions[0],
-                    "decision_time": {"value": time[0], "unit": time[1], "of": time[2]} if time else None,
+                    "decision_time": {
+                        "value": time.words[0],
+                        "unit": time.words[1],
+                        "of": time.note,
+                        "hours": charted.get("decision_hours_median", 0),
+                        "rounds": time.rounds,
+                    }
+                    if time
+                    else None,
+                    **{name: charted.get(name, []) for name in ("gates", "rounds", "slips")},
                 },
                 "releases": data,
             }

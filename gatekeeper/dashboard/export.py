@@ -1,11 +1,23 @@
 """The portfolio as a table: the filtered set, every row."""
 
-from collections.abc import Iterator, Sequence
-from datetime import date
+import re
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import date, datetime
+from itertools import islice
+from textwrap import wrap
 from typing import Any
 
+from django.db.models import QuerySet
+from django.template.loader import render_to_string
+from django.utils.html import escape
+
+from approvals.models import Waiver
+from approvals.pages.debts import waiver_rows
 from approvals.pages.rows import health_of
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.templatetags.gk import day
 from gatekeeper.dashboard.queries import portfolio
+from gatekeeper.dashboard.queries.portfolio_charts import Card
 from releases import rules
 from releases.models import Playbook, Release
 from releases.querysets import ReleaseQuerySet
@@ -93,3 +105,70 @@ def _gate_cells(cell: rules.BoardCell | None) -> tuple[str, str, str]:
 def _streamed(found: ReleaseQuerySet) -> Iterator[Release]:
     query = found.select_related("product", "product__line", "owner", "playbook").defer("playbook__definition")
     return iter(query.iterator(CHUNK))
+
+
+def figure_rows(data: Mapping[str, Any]) -> Iterator[Sequence[Any]]:
+    """Every figure as a row: its name, what it is of (a gate, a product line and month), and its value."""
+    yield "figure", "of", "month", "value"
+    for name, value in data.items():
+        if not isinstance(value, list):
+            yield name, "", "", value
+            continue
+        for entry in value:
+            rest = dict(entry)
+            of = rest.pop("gate", None) or " / ".join(str(rest.pop(key)) for key in ("line", "cause"))
+            month = rest.pop("month", "")
+            for key, figure in rest.items():
+                yield f"{name}_{key}", of, month, figure
+
+
+def waiver_lines(found: QuerySet[Waiver, Waiver], today: date) -> Iterator[Sequence[Any]]:
+    """The head, then a row a waiver or exception."""
+    yield "release", "gate", "what", "by", "on", "until", "state", "reason"
+    rows = found.iterator(CHUNK)
+    while chunk := list(islice(rows, CHUNK)):
+        for row in waiver_rows(chunk, today):
+            waiver = row.waiver
+            yield [
+                str(waiver.gate.release),
+                waiver.gate.name,
+                row.what,
+                waiver.printed_name,
+                day_of(waiver.waived_at),
+                waiver.expires_on,
+                row.words,
+                waiver.reason,
+            ]
+
+
+# The light tokens: a file has no page around it to take colours from.
+FILE_STYLE = """
+text{font:11px Inter,Helvetica,Arial,sans-serif;fill:#445164}.b{font-weight:600;fill:#15202f}.q{fill:#596679}
+.s1{--s:#2a4fc4}.s2{--s:#0c8a8a}.s3{--s:#b0481e}.s4{--s:#7b4bb8}.s5{--s:#5d6b7e}.s6{--s:#b3257b}.s7{--s:#4d7c0f}
+.t-dec{--s:#c5282f}.t-late{--s:#bf4c08}.ln{fill:none;stroke:var(--s);stroke-width:1.8}
+.pt{fill:#fff;stroke:var(--s);stroke-width:1.8}.pt-on,.bar,text.lbl{fill:var(--s)}.band{fill:var(--s);opacity:.22}
+.grid{stroke:#dfe4ea;fill:none}.axis{stroke:#c5cdd7;fill:none}.goal{stroke:#15202f;stroke-width:2}
+.leader{stroke:var(--s);opacity:.6;fill:none}.title{font-size:14px;font-weight:600;fill:#15202f}
+"""
+
+
+def chart_file(card: Card, now: datetime) -> str:
+    """A chart as an SVG document, on white, with its title, what it counts and the day in it."""
+    assert card.chart is not None
+    view = card.chart.views[-1]
+    plot = view.plot
+    drawn: str = render_to_string(card.chart.template, {"chart": card.chart, "plot": plot, "suffix": view.suffix})
+    drawn = re.sub(r"</?a\b[^>]*>", "", drawn)  # its links lead nowhere outside the page
+    inner = drawn[drawn.index(">") + 1 : drawn.rindex("</svg>")]
+    lines = wrap(f"{card.says} As of {day(now)}.", 60)
+    notes = "".join(
+        f'<text x="0" y="{40 + plot.height + 16 * index}">{escape(line)}</text>' for index, line in enumerate(lines)
+    )
+    width, height = plot.width + 32, plot.height + 56 + 16 * len(lines)
+    return (
+        f'<svg xmlns="http://www.w3.org/2000/svg" width="{2 * width}" height="{2 * height}" '
+        f'viewBox="-16 -16 {width} {height}" role="img" aria-label="{escape(card.title)}">'
+        f'<style>{FILE_STYLE}</style><rect x="-16" y="-16" width="{width}" height="{height}" fill="#fff"/>'
+        f'<text class="title" x="0" y="8">{escape(card.title)}</text>'
+        f'<g transform="translate(0 24)">{inner}</g>{notes}</svg>'
+    )

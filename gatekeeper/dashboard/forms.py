@@ -10,6 +10,9 @@ from django.utils.text import slugify
 
 from approvals.forms.people import PersonField
 from gatekeeper.accounts.models import Theme, User
+from gatekeeper.common.calendars import WEEKDAYS
+from releases.calendar_files import MOST_BYTES
+from releases.kinds import CalendarKind
 from releases.models import ProductLine
 from releases.permissions import GLOBAL_PERMISSIONS
 
@@ -119,6 +122,57 @@ class OrganisationForm(forms.Form):
     """The organisation's name."""
 
     name = forms.CharField(max_length=120, help_text="Shown where people sign in, and in mails.")
+
+
+class WeekdaysForm(forms.Form):
+    """On which weekdays the organisation works."""
+
+    weekdays = forms.TypedMultipleChoiceField(
+        label="Working weekdays", choices=list(enumerate(WEEKDAYS, start=1)), coerce=int,
+        widget=forms.CheckboxSelectMultiple, error_messages={"required": "Choose at least one weekday."},
+        help_text="Working days left are counted on these. A due date stays a calendar day, on whichever day it falls.",
+    )  # fmt: skip
+
+
+class CalendarForm(forms.Form):
+    """Holidays or freeze windows: a pasted list, or an .ics file."""
+
+    kind = forms.ChoiceField(
+        label="What they are", initial=CalendarKind.HOLIDAY, widget=forms.RadioSelect,
+        choices=[
+            (CalendarKind.HOLIDAY, "Holidays\nNo working days"),
+            (CalendarKind.FREEZE, "Freeze windows\nNo releases and deadlines are wanted; a date in one is warned of"),
+        ],
+    )  # fmt: skip
+    text = forms.CharField(
+        label="List", required=False, strip=False, max_length=MOST_BYTES,
+        widget=forms.Textarea(attrs={"rows": 5, "spellcheck": "false", "class": "md"}),
+        help_text="A line each: 2026-12-25 Christmas Day, or 2026-12-21 to 2027-01-03 Year-end freeze",
+    )  # fmt: skip
+    file = forms.FileField(
+        label="Or an .ics file", required=False, allow_empty_file=True,
+        widget=forms.FileInput(attrs={"accept": ".ics,text/calendar"}),
+    )  # fmt: skip
+
+    def clean(self) -> dict[str, Any]:
+        """`given` is the text of either."""
+        cleaned: dict[str, Any] = super().clean() or self.cleaned_data
+        upload, text = cleaned.get("file"), cleaned.get("text") or ""
+        if upload is None:
+            cleaned["given"] = text
+            if not self.errors and not text.strip():
+                self.add_error("text", "Paste a list or choose a file.")
+        elif text.strip():
+            self.add_error("file", "Give a list or a file, not both.")
+        elif upload.size > MOST_BYTES:
+            self.add_error("file", "The file is larger than 1 MB: this is no calendar of holidays.")
+        else:
+            try:
+                cleaned["given"] = upload.read().decode("utf-8-sig")
+            except UnicodeDecodeError as error:
+                byte = f"byte {error.start + 1} is {error.object[error.start]:#04x}"
+                self.add_error("file", f"The file is not UTF-8: {byte}.")
+        return cleaned
 
 
 class PersonForm(forms.Form):

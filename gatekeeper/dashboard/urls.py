@@ -1,23 +1,49 @@
 """Addresses of home, portfolio, first steps and settings."""
 
-from django.urls import path
+from django.urls import path, register_converter
 
-from gatekeeper.dashboard.views import home, playbooks, portfolio, profile, search, settings, setup
+from gatekeeper.common.tables import FORMATS
+from gatekeeper.dashboard.views import home, organisation, playbooks, portfolio, profile, search, settings, setup
+
+
+class Table:
+    """The ending of a table's file."""
+
+    regex = "|".join(FORMATS)
+
+    def to_python(self, value: str) -> str:
+        return value
+
+    def to_url(self, value: str) -> str:
+        return value
+
+
+register_converter(Table, "table")
 
 PLAYBOOK = "settings/playbooks/<slug:slug>/"
 
 urlpatterns = [
     path("", home.home, name="home"),
     path("portfolio/", portfolio.portfolio, name="portfolio"),
-    path("portfolio/export.csv", portfolio.portfolio_export, name="portfolio-export"),
+    path("portfolio/export.<table:form>", portfolio.portfolio_export, name="portfolio-export"),
+    path("portfolio/figures.<table:form>", portfolio.portfolio_figures_export, name="portfolio-figures-export"),
+    path("portfolio/charts/<slug:key>.svg", portfolio.portfolio_chart, name="portfolio-chart"),
     path("portfolio/waivers/", portfolio.portfolio_waivers, name="portfolio-waivers"),
+    path("portfolio/waivers/export.<table:form>", portfolio.portfolio_waivers_export, name="portfolio-waivers-export"),
+    path("portfolio/<slug:slug>/", portfolio.portfolio_ledger, name="portfolio-ledger"),
+    path(
+        "portfolio/<slug:slug>/export.<table:form>", portfolio.portfolio_ledger_export, name="portfolio-ledger-export"
+    ),
     path("search/", search.search, name="search"),
     path("setup/", setup.setup, name="setup"),
     path("setup/playbooks/", setup.setup_playbooks, name="setup-playbooks"),
     path("settings/profile/", profile.profile, name="profile"),
     path("settings/password/", profile.password, name="password"),
     path("password-reset/<str:identity>/<str:token>/", profile.password_set, name="password-set"),
-    path("settings/organisation/", settings.organisation, name="settings-organisation"),
+    path("settings/organisation/", organisation.organisation, name="settings-organisation"),
+    path("settings/organisation/weekdays/", organisation.weekdays, name="settings-weekdays"),
+    path("settings/organisation/days/", organisation.days, name="settings-days"),
+    path("settings/organisation/days/<int:entry>/remove/", organisation.day_remove, name="settings-day-remove"),
     path("settings/people/", settings.people, name="settings-people"),
     path("settings/people/new/", settings.person_new, name="settings-person-new"),
     path("settings/people/<int:person>/", settings.person, name="settings-person"),

@@ -41,6 +41,7 @@ from notifications.kinds import Channel
 from notifications.models import Delivery
 from notifications.relay import relay_events
 from releases import rules
+from releases.actions.calendars import add_calendar_entries
 from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import grant_product_permission
 from releases.actions.releases import activate_release, create_release, hold_release, offsets_of, ship_release
@@ -450,12 +451,23 @@ def _name_settings(stage: Stage) -> None:
     place.arguments["settings-playbook-edit"] = {"slug": "seven-gates"}
     for name in ("settings-playbook-version", "settings-playbook-export"):
         place.arguments[name] = {"slug": "hotfix", "version": 1}
+    for name in ("portfolio-export", "portfolio-figures-export", "portfolio-waivers-export"):
+        place.arguments[name] = {"form": "csv"}
+    place.arguments |= {
+        "portfolio-chart": {"key": "on-time"},
+        "portfolio-ledger": {"slug": "gates"},
+        "portfolio-ledger-export": {"slug": "gates", "form": "csv"},
+    }
     today = day_of(timezone.now())
     planned = make_delegation(
         person=jonas, actor=jonas, delegate=None, starts_on=today + timedelta(days=100),
         ends_on=today + timedelta(days=101),
     )  # fmt: skip
+    (freeze,), _known = add_calendar_entries(
+        kind="freeze", text=f"{today} to {today} Fair", actor=stage.people["administrator"]
+    )
     place.arguments |= {
+        "settings-day-remove": {"entry": freeze.pk},
         "away-of": {"person": jonas.pk},
         "away-assistant-of": {"person": jonas.pk},
         "away-end": {"delegation": planned.pk},
@@ -493,6 +505,9 @@ def _name_settings(stage: Stage) -> None:
             "owner": "Priya Raman (priya)",
         },
         "settings-organisation": {"name": "Larkfield"},
+        "settings-weekdays": {"weekdays": ["1", "2"]},
+        "settings-days": {"kind": "holiday", "text": "2027-06-01 Founders"},
+        "settings-day-remove": {},
         "settings-person": words,
         "settings-person-new": words | {"username": "another"},
         "settings-person-join": {"group": Group.objects.get(name="Finance").pk},

@@ -32,6 +32,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from notifications.actions import add_stakeholder, watch
 from notifications.relay import relay_events
+from releases.actions.calendars import add_calendar_entries
 from releases.actions.history import import_releases
 from releases.actions.playbooks import create_playbook, publish_playbook, save_draft, start_draft
 from releases.actions.products import create_product, grant_product_permission, save_product_line
@@ -60,7 +61,16 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "portfolio/recorded": ("executive", "/portfolio/?state=recorded"),
     "portfolio/by pm": ("pm", "/portfolio/?group=pm&sort=-slip"),
     "portfolio-export": ("executive", "/portfolio/export.csv?state=all"),
+    "portfolio-export/xlsx": ("executive", "/portfolio/export.xlsx?state=all"),
+    "portfolio-figures-export": ("executive", "/portfolio/figures.csv"),
+    "portfolio-chart": ("executive", "/portfolio/charts/declines.svg"),
     "portfolio-waivers": ("executive", "/portfolio/waivers/"),
+    "portfolio-waivers-export": ("executive", "/portfolio/waivers/export.csv"),
+    "portfolio-ledger": ("executive", "/portfolio/gates/?key=market-opportunity"),
+    "portfolio-ledger/rounds": ("executive", "/portfolio/rounds/?within=90-days"),
+    "portfolio-ledger/slips": ("executive", "/portfolio/slips/"),
+    "portfolio-ledger/conditions": ("executive", "/portfolio/conditions/"),
+    "portfolio-ledger-export": ("executive", "/portfolio/rounds/export.csv"),
     "search": ("administrator", "/search/?q=r"),
     "search/gates": ("pm", "/search/?q=e&in=gates"),
     "search/people": ("administrator", "/search/?q=p&in=people"),
@@ -155,6 +165,10 @@ class World:
     def fill(self, upto: int) -> None:
         """More of everything."""
         # people first: a seat that is given locks every release that waits for it
+        first = day_of(timezone.now()) + timedelta(days=5 + self.count)
+        days = "\n".join(f"{first + timedelta(days=ahead)} Day off" for ahead in range(upto - self.count))
+        add_calendar_entries(kind="holiday", text=days, actor=self.cast.administrator)
+        add_calendar_entries(kind="freeze", text=days, actor=self.cast.administrator)
         for number in range(self.count, upto):
             self.add_people(number)
         for number in range(self.count, upto):

@@ -2,12 +2,24 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from django.http import QueryDict
 
 from gatekeeper.common.templatetags.gk import changed_query
-from gatekeeper.dashboard.queries.filters import DEBTS, GATES, HEALTHS, ME, STATES, TARGETS
+from gatekeeper.dashboard.queries.filters import (
+    DEBTS,
+    GATES,
+    HEALTHS,
+    ME,
+    STATES,
+    TARGETS,
+    quarter_words,
+    quarters_around,
+)
 from gatekeeper.dashboard.queries.portfolio import MOST_CHOICES, Choice, Portfolio
+
+RARE = ("product", "current", "quarter", "playbook", "debt", "state")
 
 
 @dataclass(frozen=True)
@@ -22,7 +34,7 @@ class Option:
 class Chip:
     """A filter: its label, what it is without a choice, the words of the choice, how to take it away or to choose.
 
-    `more` counts the entries that the menu leaves out.
+    `more` counts the entries that the menu leaves out; a rare filter stands behind "More filters" until it is on.
     """
 
     label: str
@@ -31,6 +43,7 @@ class Chip:
     remove: str
     options: Sequence[Option]
     more: int
+    is_rare: bool = False
 
 
 def chips_for(board: Portfolio, query: QueryDict) -> list[Chip]:
@@ -40,21 +53,29 @@ def chips_for(board: Portfolio, query: QueryDict) -> list[Chip]:
     rows = [
         ("line", "Product line", "All", filters.line, menus["line"]),
         ("product", "Product", "All", filters.product, menus["product"]),
-        ("pm", "PM", "Anyone", filters.pm, people),
+        ("pm", "Product manager", "Anyone", filters.pm, people),
         ("target", "Target", "Any", filters.target, _choices(TARGETS)),
         ("health", "Health", "Any", filters.health, _choices(HEALTHS)),
-        ("gate", "Current gate", "Any", filters.gate, _choices(GATES)),
+        ("gate", "Gate state", "Any", filters.gate, _choices(GATES)),
+        ("current", "Current gate", "Any", filters.current, menus.get("current", [])),
+        ("quarter", "Target quarter", "Any", filters.quarter, _quarters(filters.quarter, board.today)),
+        ("playbook", "Playbook", "Any", filters.playbook, menus.get("playbook", [])),
         ("debt", "Debts", "Any", filters.debt, _choices(DEBTS)),
         ("state", "State", "Current", filters.state, _choices(STATES)),
     ]
     if filters.is_history:
-        rows = [row for row in rows if row[0] in ("line", "product", "target")]
+        rows = [row for row in rows if row[0] in ("line", "product", "target", "quarter")]
     # a menu of one entry chooses nothing
     return [_chip(query, *row) for row in rows if row[3] or len(row[4]) > 1]
 
 
 def _choices(words: Mapping[str, str]) -> list[Choice]:
     return [Choice(value, text) for value, text in words.items()]
+
+
+def _quarters(chosen: str, today: date) -> list[Choice]:
+    quarters = quarters_around(today)
+    return [Choice(one, quarter_words(one)) for one in sorted({*quarters, chosen} - {""})]
 
 
 def _chip(query: QueryDict, key: str, label: str, without: str, value: str, choices: Sequence[Choice]) -> Chip:
@@ -68,4 +89,5 @@ def _chip(query: QueryDict, key: str, label: str, without: str, value: str, choi
             for choice in choices[:MOST_CHOICES]
         ],
         more=max(0, len(choices) - MOST_CHOICES),
+        is_rare=key in RARE,
     )

@@ -1,5 +1,6 @@
 """The portfolio's filters: read from the address through lists of what is allowed, and turned into conditions."""
 
+import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import date, timedelta
@@ -26,6 +27,8 @@ STATES: Mapping[str, str] = {
 }
 # what is shown unless somebody asks for another state: everything that still has gates to pass
 CURRENT = (ReleaseState.DRAFT, ReleaseState.ACTIVE, ReleaseState.ON_HOLD, ReleaseState.RELEASED)
+# what the charts look back at: closed releases too
+TOLD = (ReleaseState.ACTIVE, ReleaseState.ON_HOLD, ReleaseState.RELEASED, ReleaseState.CLOSED)
 RECORDED = "recorded"
 HEALTHS: Mapping[str, str] = {
     Health.ON_TRACK: "On track",
@@ -64,6 +67,7 @@ SORTS: Mapping[str, tuple[str, ...]] = {
     "due": ("next_due_on",),
     "released": ("released_on",),
 }
+QUARTER = re.compile(r"(20\d\d)-q([1-4])\Z")
 ME = "me"
 TEXT_LENGTH = 200
 
@@ -77,7 +81,10 @@ class Filters:
     pm: str = ""
     health: str = ""
     gate: str = ""
+    current: str = ""
+    playbook: str = ""
     target: str = ""
+    quarter: str = ""
     debt: str = ""
     state: str = ""
     text: str = ""
@@ -92,7 +99,12 @@ class Filters:
     def is_filtered(self) -> bool:
         """Whether anything narrows the list; recorded history is a list of its own."""
         state = "" if self.is_history else self.state
-        return any((self.line, self.product, self.pm, self.health, self.gate, self.target, self.debt, state, self.text))
+        return any(
+            (
+                self.line, self.product, self.pm, self.health, self.gate, self.current, self.playbook, self.target,
+                self.quarter, self.debt, state, self.text,
+            )
+        )  # fmt: skip
 
 
 def read_filters(query: Mapping[str, str]) -> Filters:
@@ -115,7 +127,10 @@ def read_filters(query: Mapping[str, str]) -> Filters:
         pm="" if is_history else text("pm"),
         health="" if is_history else allowed("health", HEALTHS),
         gate="" if is_history else allowed("gate", GATES),
+        current="" if is_history else text("current"),
+        playbook="" if is_history else text("playbook"),
         target=allowed("target", TARGETS),
+        quarter=quarter if QUARTER.match(quarter := query.get("quarter", "")) else "",
         debt="" if is_history else allowed("debt", DEBTS),
         state=state,
         text=text("q"),
@@ -124,15 +139,43 @@ def read_filters(query: Mapping[str, str]) -> Filters:
     )
 
 
-def filtered(user: User, filters: Filters, today: date, *, with_health_filter: bool = True) -> ReleaseQuerySet:
-    """The releases that somebody sees and asked for; the figures leave the health out, so that they stay a choice."""
+def quarter_days(quarter: str) -> tuple[date, date]:
+    """The first day of a quarter such as 2026-q4, and the first of the next."""
+    found = QUARTER.match(quarter)
+    assert found is not None
+    first = date(int(found[1]), int(found[2]) * 3 - 2, 1)
+    return first, add_months(first, 3)
+
+
+def quarter_words(quarter: str) -> str:
+    """Q4 2026."""
+    year, number = quarter.split("-q")
+    return f"Q{number} {year}"
+
+
+def quarters_around(today: date) -> list[str]:
+    """Two quarters before this one, and the five after it."""
+    first = date(today.year, (today.month - 1) // 3 * 3 + 1, 1)
+    days = [add_months(first, 3 * number) for number in range(-2, 6)]
+    return [f"{day.year}-q{(day.month + 2) // 3}" for day in days]
+
+
+def filtered(
+    user: User, filters: Filters, today: date, *, with_health_filter: bool = True, with_closed: bool = False
+) -> ReleaseQuerySet:
+    """The releases that somebody sees and asked for.
+
+    The figures leave the health out, so that they stay a choice; the charts take in what is closed.
+    """
     kind = PlaybookKind.HISTORY if filters.is_history else PlaybookKind.GATES
     found = Release.objects.visible_to(user).filter(kind=kind).with_health(today)
     if not filters.is_history:
         if not filters.state:
-            found = found.filter(state__in=CURRENT)
+            found = found.filter(state__in=TOLD if with_closed else CURRENT)
         elif filters.state != "all":
             found = found.filter(state=filters.state)
+        elif with_closed:  # a cancelled release leaves the averages
+            found = found.filter(state__in=TOLD)
     if filters.line:
         found = found.filter(product__line__slug=filters.line)
     if filters.product:
@@ -141,6 +184,13 @@ def filtered(user: User, filters: Filters, today: date, *, with_health_filter: b
         found = found.filter(owner=user) if filters.pm == ME else found.filter(owner__username=filters.pm)
     if filters.gate:
         found = found.filter(gate_condition(filters.gate, today))
+    if filters.current:
+        found = found.filter(current_gate=filters.current)
+    if filters.playbook:
+        found = found.filter(playbook__slug=filters.playbook)
+    if filters.quarter:
+        first, after = quarter_days(filters.quarter)
+        found = found.filter(target_on__gte=first, target_on__lt=after)
     if filters.target:
         found = found.filter(target_condition(filters.target, today))
     if filters.debt:

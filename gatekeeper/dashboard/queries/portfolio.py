@@ -1,41 +1,35 @@
 """The portfolio: releases by their summary columns, never by their gates.
 
-Nine queries a page: figures, rows, groups, filter menus, decision times, waivers, late conditions, and what was let
-through by whom and where.
+Five queries for the table: figures, rows, groups, filter menus and playbooks. The tiles and charts ask each their own,
+whose number does not depend on the rows.
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
-from statistics import median
+from datetime import date, datetime
 from typing import Any
 
 from django.core.paginator import Page, Paginator
-from django.db.models import Count, DurationField, F, Max, Q, QuerySet, Sum, Value
+from django.db.models import Count, F, Max, Q, QuerySet, Value
 from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
-from approvals.kinds import RoundState
-from approvals.models import Condition, Submission, Waiver
-from approvals.pages.debts import expired_debts, late_conditions
+from approvals.models import Waiver
+from approvals.pages.debts import expired_debts
 from approvals.pages.rows import STATE_WORDS, health_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.templatetags.gk import MONTHS, day, day_short
-from gatekeeper.dashboard.queries.filters import Filters, filtered, ordered
-from gatekeeper.dashboard.queries.words import counted, span_words
+from gatekeeper.dashboard.queries.figures import PortfolioFigures
+from gatekeeper.dashboard.queries.filters import Filters, ordered
+from gatekeeper.dashboard.queries.words import counted
 from releases import rules
-from releases.kinds import GateState, Health, ReleaseState
-from releases.models import Gate, Product, ProductLine, Release
+from releases.kinds import GateState
+from releases.models import Product, ProductLine, Release
 from releases.permissions import sees_every_product
-from releases.querysets import ReleaseQuerySet
 
 PER_PAGE = 50
-# decision times look back so far, and at so many rounds at most
-DECIDED_WITHIN = timedelta(days=90)
-MOST_ROUNDS = 200
 # rows of each of the two tables of what was let through
 MOST_TALLIES = 6
-OWING = (ReleaseState.ACTIVE, ReleaseState.ON_HOLD, ReleaseState.RELEASED, ReleaseState.CLOSED)
 # a longer menu is a search box
 MOST_CHOICES = 30
 # what a late gate is beside being late
@@ -100,18 +94,6 @@ class Group:
 
 
 @dataclass(frozen=True)
-class Figures:
-    """Sums over the filtered set; `by_health` leaves the health filter out."""
-
-    total: int
-    by_health: Mapping[str, int]
-    slip_days: int
-
-    def count(self, health: str) -> int:
-        return self.by_health.get(health, 0)
-
-
-@dataclass(frozen=True)
 class Tally:
     """Of one person or one gate: how many waivers and exceptions, and how many of them have expired."""
 
@@ -142,37 +124,12 @@ def release_path(release: Release) -> str:
     return f"/releases/{release.product.slug}/{release.version}/"
 
 
-class Portfolio:
+class Portfolio(PortfolioFigures):
     """One page of the portfolio for one person."""
 
     def __init__(self, user: User, filters: Filters, now: datetime, today: date, number: str = "1") -> None:
-        self.user = user
-        self.filters = filters
-        self.now = now
-        self.today = today
+        super().__init__(user, filters, now, today)
         self.number = number
-
-    @cached_property
-    def found(self) -> ReleaseQuerySet:
-        return filtered(self.user, self.filters, self.today)
-
-    @cached_property
-    def figures(self) -> Figures:
-        """Counts by health, and with them the number of rows."""
-        everything = filtered(self.user, self.filters, self.today, with_health_filter=False)
-        found = list(
-            everything.annotate(health=F("health_value"))
-            .values_list("health")
-            .annotate(count=Count("pk"), days=Sum("slip_days", filter=Q(slip_days__gt=0)))
-            .order_by()
-        )
-        counts = {value: count for value, count, _days in found}
-        asked = self.filters.health
-        return Figures(
-            total=counts.get(asked, 0) if asked else sum(counts.values()),
-            by_health=counts,
-            slip_days=sum(days or 0 for value, _count, days in found if value == Health.SLIPPED),
-        )
 
     @cached_property
     def page(self) -> Page[Release]:
@@ -241,7 +198,7 @@ class Portfolio:
 
     @cached_property
     def menus(self) -> dict[str, list[Choice]]:
-        """Product lines, PMs and products that somebody can choose from: one query."""
+        """Product lines, PMs and products that somebody can choose from, playbooks and their gates: two queries."""
         products = Product.objects.visible_to(self.user)
         lines = ProductLine.objects.filter(pk__in=products.values("line"))
         releases = Release.objects.visible_to(self.user).filter(owner__isnull=False)
@@ -255,49 +212,20 @@ class Portfolio:
         )
         for kind, value, words in rows.order_by("kind", "name")[: 10 * MOST_CHOICES]:
             found[kind].append(Choice(value, words))
+        if self.filters.is_history:
+            return found
+        gates: dict[str, str] = {}
+        for playbook in self.playbooks:
+            for gate in playbook.definition["gates"]:
+                gates.setdefault(gate["key"], gate["name"])
+        found["playbook"] = [Choice(playbook.slug, playbook.name) for playbook in self.playbooks]
+        found["current"] = [Choice(key, name) for key, name in gates.items()]
         return found
-
-    @cached_property
-    def decision_time(self) -> tuple[str, str, str] | None:
-        """Value, unit and context of the median time from submission to the end of a round."""
-        spans = [
-            until - since
-            for since, until in Submission.objects.filter(
-                gate__release__in=self._everything_ids(),
-                state__in=[RoundState.APPROVED, RoundState.DECLINED],
-                ended_at__gte=self.now - DECIDED_WITHIN,
-            )
-            .order_by("-ended_at")
-            .values_list("submitted_at", "ended_at")[:MOST_ROUNDS]
-            if until is not None
-        ]
-        if not spans:
-            return None
-        middle = timedelta(seconds=median(span.total_seconds() for span in spans))
-        return (*span_words(middle), f"Median of {counted(len(spans), 'round')} in {DECIDED_WITHIN.days} days")
-
-    @cached_property
-    def waivers(self) -> dict[str, int]:
-        """Waived gates of running releases, and how many of these waivers have expired."""
-        found: dict[str, int] = Gate.objects.filter(
-            release__in=self._everything_ids(),
-            release__state__in=[ReleaseState.ACTIVE, ReleaseState.RELEASED],
-            state=GateState.WAIVED,
-        ).aggregate(open=Count("pk"), expired=Count("pk", filter=Q(is_waiver_expired=True)))
-        return found
-
-    @cached_property
-    def late_conditions(self) -> tuple[int, int]:
-        """How many conditions of the releases shown are late, and of how many releases."""
-        found = Condition.objects.filter(
-            late_conditions(self.today), gate__release__in=self._everything_ids(), gate__release__state__in=OWING
-        ).aggregate(conditions=Count("pk"), releases=Count("gate__release", distinct=True))
-        return found["conditions"], found["releases"]
 
     @cached_property
     def let_through(self) -> LetThrough:
         """Waivers and exceptions of the releases shown, counted by person and by gate. Two queries."""
-        found = Waiver.objects.filter(gate__release__in=self._everything_ids()).order_by()
+        found = Waiver.objects.filter(gate__release__in=self.whole).order_by()
         expired = Count("pk", filter=expired_debts())
         people = found.values_list("waived_by__username", "waived_by__full_name").annotate(
             total=Count("pk"), expired=expired
@@ -307,22 +235,6 @@ class Portfolio:
             people=[Tally(*row) for row in people.order_by("-total", "waived_by__full_name")[:MOST_TALLIES]],
             gates=[Tally(*row) for row in gates.order_by("-total", "gate__key")[:MOST_TALLIES]],
         )
-
-    def _everything_ids(self) -> QuerySet[Release, Any]:
-        return filtered(self.user, self.filters, self.today, with_health_filter=False).order_by().values("pk")
-
-    @cached_property
-    def history_figures(self) -> dict[str, int]:
-        """How late the recorded milestones that are shown were, against baseline and against the date in force."""
-        gates = Gate.objects.filter(release__in=self.found.order_by().values("pk"))
-        late, missed = Q(decided_on__gt=F("baseline_due_on")), Q(decided_on__gt=F("due_on"))
-        found: dict[str, Any] = gates.aggregate(
-            slipped=Count("pk", filter=late),
-            slip_days=Sum(F("decided_on") - F("baseline_due_on"), filter=late, output_field=DurationField()),
-            missed=Count("pk", filter=missed),
-            missed_days=Sum(F("decided_on") - F("due_on"), filter=missed, output_field=DurationField()),
-        )
-        return {name: value.days if isinstance(value, timedelta) else value or 0 for name, value in found.items()}
 
     @property
     def sees_everything(self) -> bool:

@@ -1,8 +1,7 @@
-"""Settings of the organisation: its name, people, groups and product lines. For administrators."""
+"""Settings of the organisation: people, groups and product lines. For administrators."""
 
 from typing import Any
 
-from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth.models import Group
 from django.core.paginator import Paginator
@@ -35,8 +34,8 @@ from gatekeeper.dashboard import forms
 from gatekeeper.dashboard.queries import settings as queries
 from gatekeeper.dashboard.queries.words import counted
 from gatekeeper.dashboard.views.access import administrators_only
-from releases.actions.products import save_organisation, save_product_line
-from releases.models import Organisation, ProductLine
+from releases.actions.products import save_product_line
+from releases.models import ProductLine
 
 PER_PAGE = 50
 SHOWN = ("active", "inactive", "all")
@@ -48,27 +47,6 @@ def page_of(request: SignedInRequest, found: Any) -> Any:
 
 def text_of(request: SignedInRequest) -> str:
     return request.GET.get("q", "").replace("\x00", "").strip()[:200]
-
-
-# --- Organisation -------------------------------------------------------------------------------------------------
-
-
-@administrators_only
-@require_http_methods(["GET", "POST"])
-def organisation(request: SignedInRequest) -> HttpResponse:
-    """The organisation's name; its time zone comes from the configuration."""
-    stored = Organisation.objects.first()
-    form = forms.OrganisationForm(request.POST or None, initial={"name": stored.name if stored else ""})
-    if form.is_valid():
-        try:
-            save_organisation(name=form.cleaned_data["name"], actor=request.user)
-        except DomainError as error:
-            apply_problems(form, error)
-        else:
-            messages.success(request, "Saved.")
-            return redirect("settings-organisation")
-    context = {"form": form, "stored": stored, "zone": settings.TIME_ZONE, "tab": "organisation"}
-    return render_page(request, "dashboard/settings/organisation.html", context, status=422 if form.is_bound else 200)
 
 
 # --- People -------------------------------------------------------------------------------------------------------
