@@ -39,6 +39,7 @@ class LedgerRow:
     turn: str
     how: str
     moved: str
+    moves: tuple["MovedDate", ...] = ()
 
 
 @dataclass(frozen=True)
@@ -104,6 +105,7 @@ def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int,
                 turn=turn,
                 how=HOW_WORDS.get(slip.settled_how, ""),
                 moved=_moved_words(moved),
+                moves=tuple(MovedDate(m.gate.name if m.gate else "Release", m.from_on, m.to_on) for m in moved),
             )
         )
     return rows
@@ -239,6 +241,6 @@ def moves_of(release: Release) -> QuerySet[DateMove]:
     """Newest first; the moves of one deed stand together."""
     return (
         DateMove.objects.filter(release=release)
-        .select_related("actor", "slip")
+        .select_related("actor", "slip", "gate")
         .order_by("-effective_on", "-recorded_at", "kind", "reason", "pk")
     )

@@ -50,10 +50,13 @@ class NavItem:
 ITEMS = (
     NavItem("work", "My work", "/", "house", short="My work", go="w"),
     NavItem("inbox", "Waiting for you", "/inbox/", "inbox", short="Waiting", go="i"),
-    NavItem("portfolio", "Portfolio", "/portfolio/", "layout-dashboard", short="Portfolio", go="p"),
+    NavItem(
+        "portfolio", "Portfolio", "/portfolio/", "layout-dashboard", ("/portfolio/", "/slips/"),
+        short="Portfolio", go="p",
+    ),
     NavItem("products", "Products", "/products/", "package", ("/products/", "/releases/")),
     NavItem("notifications", "Notifications", "/notifications/", "bell"),
-)
+)  # fmt: skip
 ADMIN_ITEMS = (
     NavItem(
         "playbooks", "Playbooks", "/settings/playbooks/", "book-open",

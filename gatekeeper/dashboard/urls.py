@@ -3,7 +3,7 @@
 from django.urls import path, register_converter
 
 from gatekeeper.common.tables import FORMATS
-from gatekeeper.dashboard.views import home, organisation, playbooks, portfolio, profile, search, settings, setup
+from gatekeeper.dashboard.views import home, organisation, playbooks, portfolio, profile, search, settings, setup, slips
 
 
 class Table:
@@ -34,6 +34,8 @@ urlpatterns = [
     path(
         "portfolio/<slug:slug>/export.<table:form>", portfolio.portfolio_ledger_export, name="portfolio-ledger-export"
     ),
+    path("slips/", slips.slips, name="slips"),
+    path("slips/export.<table:form>", slips.slips_export, name="slips-export"),
     path("search/", search.search, name="search"),
     path("setup/", setup.setup, name="setup"),
     path("setup/playbooks/", setup.setup_playbooks, name="setup-playbooks"),

@@ -451,7 +451,7 @@ def _name_settings(stage: Stage) -> None:
     place.arguments["settings-playbook-edit"] = {"slug": "seven-gates"}
     for name in ("settings-playbook-version", "settings-playbook-export"):
         place.arguments[name] = {"slug": "hotfix", "version": 1}
-    for name in ("portfolio-export", "portfolio-figures-export", "portfolio-waivers-export"):
+    for name in ("portfolio-export", "portfolio-figures-export", "portfolio-waivers-export", "slips-export"):
         place.arguments[name] = {"form": "csv"}
     place.arguments |= {
         "portfolio-chart": {"key": "on-time"},

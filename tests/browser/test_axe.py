@@ -36,7 +36,7 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 # no pages: files, and parts that htmx puts into one
-NOT_PAGES = {"healthz", "readyz", "portfolio-export", "portfolio-figures-export", "portfolio-chart",
+NOT_PAGES = {"healthz", "readyz", "portfolio-export", "portfolio-figures-export", "portfolio-chart", "slips-export",
              "portfolio-waivers-export", "portfolio-ledger-export", "settings-playbook-export",
              "settings-playbook-export-draft",
              "gate-record-pdf", "evidence-upload", "evidence-file", "evidence-file/submitted",
@@ -254,6 +254,8 @@ def more_pages(stage: Stage) -> Iterator[Visit]:
         ("erik", "/portfolio/?health=slipped&group=pm&sort=-slip"),
         ("erik", "/portfolio/?state=recorded"),
         ("erik", "/portfolio/?q=nothing+has+this"),
+        ("erik", "/slips/?settled=yes&measure=misses"),
+        ("erik", "/slips/?gate=nothing-has-this"),
         ("erik", "/products/kubernetes/"),
         ("erik", "/products/?q=nothing+has+this"),
         ("chloe", "/search/?q=a"),

@@ -58,6 +58,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "inbox/conditions": ("pm", "/inbox/?show=conditions"),
     "inbox-approve": ("approver", "/inbox/approve/?{picks}"),
     "portfolio": ("executive", "/portfolio/?state=all"),
+    "slips": ("executive", "/slips/"),
+    "slips-export": ("executive", "/slips/export.csv"),
     "portfolio/recorded": ("executive", "/portfolio/?state=recorded"),
     "portfolio/by pm": ("pm", "/portfolio/?group=pm&sort=-slip"),
     "portfolio-export": ("executive", "/portfolio/export.csv?state=all"),
