@@ -103,3 +103,20 @@ class ApiToken(models.Model):
     def is_live(self, at: datetime) -> bool:
         """Neither revoked nor out of date; its owner is asked for separately."""
         return self.revoked_at is None and at < self.expires_at
+
+
+class SavedView(models.Model):
+    """Filters of the portfolio under a name, a person's own. Its link opens it for whoever may see the portfolio."""
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="saved_views")
+    name = models.CharField(max_length=80)
+    query = models.CharField(max_length=2000, blank=True, help_text="The query string, without its question mark.")
+    key = models.CharField(max_length=32, unique=True, help_text="Stands in its link, and cannot be guessed.")
+    saved_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("name", "id")
+        constraints = (models.UniqueConstraint("person", Lower("name"), name="one_saved_view_per_name"),)
+
+    def __str__(self) -> str:
+        return self.name

@@ -20,6 +20,7 @@ LEAST_POINTS = 5
 MOST_SERIES = 7
 # The width of a letter and the height of a line of 11 px text, in px.
 LETTER = 6.1
+BOLD_LETTER = 7.3
 LINE = 13.0
 WIDE, NARROW = 640, 340
 # Marks that differ in shape, so that no line is known by its colour alone; paths around (0, 0).
@@ -523,7 +524,7 @@ def bar_chart(
     """
     goals = [one.goal for one in bars if one.goal is not None]
     most = max([one.value for one in bars] + goals, default=0)
-    words = max((len(one.words) for one in bars), default=0) * LETTER + 8
+    words = max((len(one.words) for one in bars), default=0) * BOLD_LETTER + 12
 
     def draw(width: int) -> Bars:
         frame = _frame(width, [one.name for one in bars], [one.note for one in bars], most, unit, words)

@@ -287,3 +287,9 @@ class LineForm(forms.Form):
             for function in self.functions
             if (value := self.cleaned_data.get(self.field_of(function)))
         }
+
+
+class ViewForm(forms.Form):
+    """The name of a saved view."""
+
+    name = forms.CharField(label="Name", max_length=80, help_text="Such as: late at Release Readiness.")

@@ -3,7 +3,18 @@
 from django.urls import path, register_converter
 
 from gatekeeper.common.tables import FORMATS
-from gatekeeper.dashboard.views import home, organisation, playbooks, portfolio, profile, search, settings, setup, slips
+from gatekeeper.dashboard.views import (
+    home,
+    organisation,
+    playbooks,
+    portfolio,
+    profile,
+    saved_views,
+    search,
+    settings,
+    setup,
+    slips,
+)
 
 
 class Table:
@@ -30,6 +41,11 @@ urlpatterns = [
     path("portfolio/charts/<slug:key>.svg", portfolio.portfolio_chart, name="portfolio-chart"),
     path("portfolio/waivers/", portfolio.portfolio_waivers, name="portfolio-waivers"),
     path("portfolio/waivers/export.<table:form>", portfolio.portfolio_waivers_export, name="portfolio-waivers-export"),
+    path("portfolio/views/", saved_views.saved_views, name="saved-views"),
+    path("portfolio/views/new/", saved_views.saved_view_new, name="saved-view-new"),
+    path("portfolio/views/<str:key>/", saved_views.saved_view, name="saved-view"),
+    path("portfolio/views/<str:key>/rename/", saved_views.saved_view_rename, name="saved-view-rename"),
+    path("portfolio/views/<str:key>/remove/", saved_views.saved_view_remove, name="saved-view-remove"),
     path("portfolio/<slug:slug>/", portfolio.portfolio_ledger, name="portfolio-ledger"),
     path(
         "portfolio/<slug:slug>/export.<table:form>", portfolio.portfolio_ledger_export, name="portfolio-ledger-export"

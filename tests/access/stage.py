@@ -28,6 +28,7 @@ from approvals.actions.rounds import submit_evidence, waive_gate
 from approvals.actions.seats import grant_seat
 from approvals.links import decide_path
 from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
+from gatekeeper.accounts.actions import save_view
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock, fixed_clock
@@ -458,6 +459,9 @@ def _name_settings(stage: Stage) -> None:
         "portfolio-ledger": {"slug": "gates"},
         "portfolio-ledger-export": {"slug": "gates", "form": "csv"},
     }
+    view = save_view(actor=stage.people["portfolio"], name="Slipped", query="health=slipped")
+    for name in ("saved-view", "saved-view-rename", "saved-view-remove"):
+        place.arguments[name] = {"key": view.key}
     today = day_of(timezone.now())
     planned = make_delegation(
         person=jonas, actor=jonas, delegate=None, starts_on=today + timedelta(days=100),
@@ -504,6 +508,9 @@ def _name_settings(stage: Stage) -> None:
             "name": "Fleet Map", "line": ProductLine.objects.get(slug="remote-support").pk,
             "owner": "Priya Raman (priya)",
         },
+        "saved-view-new": {"name": "Everything"},
+        "saved-view-rename": {"name": "Late ones"},
+        "saved-view-remove": {},
         "settings-organisation": {"name": "Larkfield"},
         "settings-weekdays": {"weekdays": ["1", "2"]},
         "settings-days": {"kind": "holiday", "text": "2027-06-01 Founders"},

@@ -39,7 +39,7 @@ WITHOUT_ROWS = {
     "seats-prepare",
     "settings-person-link",
 }
-WITHOUT_ROWS |= {"password-reset", "password-set"}
+WITHOUT_ROWS |= {"password-reset", "password-set", "saved-view-rename"}
 # What was done is told by the way to another page, or to a script in JSON.
 DONE = {"201", "204", "302"}
 ADMIN = "admin:"

@@ -17,17 +17,23 @@ from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
 from approvals.kinds import RoundState
+from approvals.models import Submission
 from gatekeeper.accounts.models import User
+from gatekeeper.common.calendars import organisation_zone
 from gatekeeper.common.charts import month_starts_back
 from gatekeeper.dashboard.queries import ledgers
 from gatekeeper.dashboard.queries.filters import Filters, filtered
 from gatekeeper.dashboard.queries.words import counted, span_words
+from measures.health import health_then
 from releases.kinds import GateState, Health
 from releases.models import Gate, Playbook, Release
 from releases.playbooks import parse_playbook
 from releases.querysets import ReleaseQuerySet
+from releases.rules import HEALTH_ORDER, TREND_DAYS
 
 MONTHS_SHOWN = 12
+# of more releases the health then is not worked out
+MOST_COMPARED = 1000
 # as many lines as a chart has
 MOST_LINES = 7
 PERCENTILE = 0.85
@@ -168,7 +174,10 @@ class PortfolioFigures:
     @cached_property
     def decision_time(self) -> DecisionTime | None:
         """The median of the rounds decided lately: counted, then found in the middle, so that no row is loaded."""
-        rounds = ledgers.recent_rounds(self.whole, self.now)
+        return self._median(ledgers.recent_rounds(self.whole, self.now))
+
+    @staticmethod
+    def _median(rounds: QuerySet[Submission, Submission]) -> DecisionTime | None:
         count = rounds.count()
         if not count:
             return None
@@ -191,6 +200,55 @@ class PortfolioFigures:
             conditions=Count("pk"), releases=Count("gate__release", distinct=True)
         )
         return found["conditions"], found["releases"]
+
+    # --- Fourteen days ago --------------------------------------------------------------------------------------
+
+    @property
+    def then(self) -> date:
+        """The day that changes compare with."""
+        return self.today - TREND_DAYS
+
+    @cached_property
+    def health_before(self) -> dict[int, str] | None:
+        """By release, its health then: of the whole filtered set, or nothing where that is too large to work out."""
+        if sum(self.figures.by_health.values()) > MOST_COMPARED:
+            return None
+        columns = ("kind", "state", "target_on", "baseline_on", "held_days", "board")
+        releases = filtered(self.user, self.filters, self.today, with_health_filter=False).only(*columns)
+        return health_then(list(releases), self.then)
+
+    @cached_property
+    def changes(self) -> dict[str, int]:
+        """By health, how many more (or fewer) of the filtered releases have it than then; empty when not known."""
+        if self.health_before is None:
+            return {}
+        before = Counter(self.health_before.values())
+        return {value: self.figures.count(value) - before[value] for value in HEALTH_ORDER}
+
+    @cached_property
+    def decision_change(self) -> timedelta | None:
+        """How much longer a decision takes than in the 90 days that ended then."""
+        before = self._median(ledgers.recent_rounds(self.whole, self.now - TREND_DAYS))
+        if self.decision_time is None or before is None:
+            return None
+        return self.decision_time.median - before.median
+
+    @cached_property
+    def debts_before(self) -> tuple[int, int]:
+        """Late conditions and waivers in force then, of the releases that are shown now. Two queries."""
+        until = datetime.combine(self.then + timedelta(days=1), datetime.min.time(), organisation_zone())
+        return (
+            ledgers.conditions_late_then(self.whole, self.then, until).count(),
+            ledgers.waived_gates(self.whole).filter(waived_at__lt=until).count(),
+        )
+
+    @property
+    def late_change(self) -> int:
+        return self.late_conditions[0] - self.debts_before[0]
+
+    @property
+    def waiver_change(self) -> int:
+        return self.waivers["open"] - self.debts_before[1]
 
     # --- Charts -------------------------------------------------------------------------------------------------
 

@@ -33,11 +33,12 @@ def year_before(today: date) -> date:
 
 
 def recent_rounds(releases: Ids, now: datetime) -> QuerySet[Submission, Submission]:
-    """Rounds that were approved or declined within 90 days."""
+    """Rounds that were approved or declined within the 90 days before a moment."""
     return Submission.objects.filter(
         gate__release__in=releases,
         state__in=[RoundState.APPROVED, RoundState.DECLINED],
         ended_at__gte=now - DECIDED_WITHIN,
+        ended_at__lte=now,
     )
 
 
@@ -77,3 +78,10 @@ def waived_gates(releases: Ids) -> QuerySet[Waiver, Waiver]:
 def late_conditions_of(releases: Ids, today: date) -> QuerySet[Condition, Condition]:
     """Open conditions whose day has ended."""
     return Condition.objects.filter(late_conditions(today), gate__release__in=releases, gate__release__state__in=OWING)
+
+
+def conditions_late_then(releases: Ids, day: date, until: datetime) -> QuerySet[Condition, Condition]:
+    """Conditions that were open at the end of an earlier day, and late; `until` is the moment when that day ended."""
+    return Condition.objects.filter(
+        gate__release__in=releases, gate__release__state__in=OWING, due_on__lt=day, decision__decided_at__lt=until
+    ).exclude(closed_at__lt=until)

@@ -4,8 +4,8 @@ Five queries for the table: figures, rows, groups, filter menus and playbooks. T
 whose number does not depend on the rows.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass, replace
 from datetime import date, datetime
 from typing import Any
 
@@ -20,8 +20,9 @@ from approvals.pages.rows import STATE_WORDS, health_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.templatetags.gk import MONTHS, day, day_short
 from gatekeeper.dashboard.queries.figures import PortfolioFigures
-from gatekeeper.dashboard.queries.filters import Filters, ordered
+from gatekeeper.dashboard.queries.filters import HEALTHS, Filters, ordered
 from gatekeeper.dashboard.queries.words import counted
+from measures.health import health_then
 from releases import rules
 from releases.kinds import GateState
 from releases.models import Product, ProductLine, Release
@@ -61,13 +62,18 @@ class Cell:
 
 @dataclass(frozen=True)
 class Row:
-    """One release of the matrix; a draft has no gates yet, and so no cells."""
+    """One release of the matrix; a draft has no gates yet, and so no cells.
+
+    `trend` is better, worse or same against 14 days ago, or empty; `reason` is what the health mark says of itself.
+    """
 
     release: Release
     url: str
     health: rules.HealthMark
     slip: int
     cells: tuple[Cell | None, ...]
+    trend: str = ""
+    reason: str = ""
 
 
 @dataclass(frozen=True)
@@ -157,7 +163,7 @@ class Portfolio(PortfolioFigures):
         rows = (
             history_rows(self.releases)
             if self.filters.is_history
-            else matrix_rows(self.releases, self.columns, self.today)
+            else with_trends(matrix_rows(self.releases, self.columns, self.today), self.rows_before, self.then)
         )
         notes = self._group_notes()
         groups: list[Group] = []
@@ -166,6 +172,11 @@ class Portfolio(PortfolioFigures):
                 groups.append(Group(title, notes.get(key, ""), ()))
             groups[-1] = Group(title, groups[-1].note, (*groups[-1].rows, row))
         return groups
+
+    @cached_property
+    def rows_before(self) -> dict[int, str]:
+        """The health then of the rows of this page."""
+        return self.health_before if self.health_before is not None else health_then(self.releases, self.then)
 
     def _group_of(self, release: Release) -> tuple[Any, str]:
         if self.filters.group == "pm":
@@ -284,6 +295,19 @@ def matrix_rows(releases: Iterable[Release], columns: Sequence[Column], today: d
             )
         )
     return rows
+
+
+def with_trends(rows: Iterable[Row], before: Mapping[int, str], then: date) -> list[Row]:
+    """The rows with their trend since a day, also in the words of the mark."""
+    found = []
+    for row in rows:
+        was = before.get(row.release.pk, "")
+        trend = rules.trend(row.health.value, was)
+        words = {"better": f"Better than on {day_short(then)}: it was {HEALTHS[was].lower()} then",
+                 "worse": f"Worse than on {day_short(then)}: it was {HEALTHS[was].lower()} then",
+                 "same": f"As on {day_short(then)}"}[trend] if trend else ""  # fmt: skip
+        found.append(replace(row, trend=trend, reason=". ".join(filter(None, (row.health.reason, words)))))
+    return found
 
 
 def cell_of(cell: rules.BoardCell, url: str, today: date, is_running: bool, is_mixed: bool = False) -> Cell:

@@ -25,6 +25,7 @@ from gatekeeper.dashboard.queries.ledger_pages import LEDGERS, Ledger, rows_of
 from gatekeeper.dashboard.queries.ledgers import waived_gates
 from gatekeeper.dashboard.queries.portfolio import Portfolio
 from gatekeeper.dashboard.queries.portfolio_charts import KEYS, Cards
+from gatekeeper.dashboard.queries.saved_views import view_menu
 
 WAIVERS_PER_PAGE = LEDGER_ROWS = 50
 IN_FORCE = "in-force"
@@ -44,10 +45,11 @@ def portfolio(request: SignedInRequest) -> HttpResponse:
         "filters": filters,
         "chips": chips_for(board, request.GET),
         "groups": GROUPS,
+        "menu": view_menu(request.user, request.GET),
         "legend": GATE_WORDS,
         "cards": [] if filters.is_history or not board.figures.total else Cards(board, request.GET).all(),
         # what the search form must not lose
-        "kept": [(name, value) for name, value in request.GET.items() if name not in ("q", "page")],
+        "kept": [(name, value) for name, value in request.GET.items() if name not in ("q", "page", "view")],
     }
     template = "dashboard/portfolio_history.html" if filters.is_history else "dashboard/portfolio.html"
     return render(request, template, context)
