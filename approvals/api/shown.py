@@ -1,8 +1,8 @@
 """Releases as JSON, from the summary columns: a page of them costs a fixed number of queries."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
 from datetime import date, timedelta
-from functools import lru_cache
 from typing import Any
 
 from approvals.pages.releases import allowed_to
@@ -67,11 +67,27 @@ def days_late(state: str, due_on: date | None, decided_on: date | None, today: d
     return max(0, (today - due_on).days) if is_running and state in UNDECIDED else 0
 
 
-@lru_cache(maxsize=256)
-def _names(playbook_id: int) -> dict[str, str]:
-    """Full names of gates by key; a version of a playbook is never edited."""
-    definition = Playbook.objects.values_list("definition", flat=True).get(pk=playbook_id)
-    return {gate["key"]: gate["name"] for gate in definition["gates"]}
+@dataclass(frozen=True)
+class _Words:
+    """What a playbook's version says of its gates by key: full names, and which follow the release by months."""
+
+    names: Mapping[str, str]
+    after: frozenset[str]
+
+
+# By playbook id: a version is never edited, so what was read once stays true.
+_words: dict[int, _Words] = {}
+
+
+def _read_playbooks(ids: set[int]) -> None:
+    """One query for the versions that nobody has asked for yet."""
+    if unknown := ids - _words.keys():
+        for pk, definition in Playbook.objects.filter(pk__in=unknown).values_list("pk", "definition"):
+            gates = definition["gates"]
+            _words[pk] = _Words(
+                {gate["key"]: gate["name"] for gate in gates},
+                frozenset(gate["key"] for gate in gates if gate.get("offset_months") is not None),
+            )
 
 
 class ShownReleases:
@@ -89,6 +105,7 @@ class ShownReleases:
     def prepare(self, releases: Iterable[Release]) -> None:
         """What all releases of a page need: which gates are pinned, where a miss moves the others."""
         found = list(releases)
+        _read_playbooks({release.playbook_id for release in found})
         self._held = permissions_by_product(self.user)
         if slipped := [release.pk for release in found if release.open_slips]:
             rows = Gate.objects.filter(release__in=slipped, is_pinned=True).order_by().values_list("release", "key")
@@ -103,7 +120,7 @@ class ShownReleases:
         """From `for_board()` rows, after `prepare`."""
         today = self.today
         cells = rules.cells(release.board)
-        names = _names(release.playbook_id)
+        names = _words[release.playbook_id].names
         delay = 0
         if release.state == ReleaseState.ACTIVE:
             delay = rules.forecast_days_late(release.next_due_on, bool(release.open_slips), today)
@@ -133,7 +150,7 @@ class ShownReleases:
         }
 
     def _gate(
-        self, release: Release, cell: rules.BoardCell, names: dict[str, str], current: int | None, delay: int
+        self, release: Release, cell: rules.BoardCell, names: Mapping[str, str], current: int | None, delay: int
     ) -> dict[str, Any]:
         due, decided = cell.due_day, cell.decided_day
         moves = current is not None and (
@@ -177,12 +194,5 @@ def _gate_of(release: Release, cell: rules.BoardCell) -> Gate:
         state=cell.state,
         due_on=cell.due_day,
         baseline_due_on=date.fromisoformat(cell.baseline_due_on) if cell.baseline_due_on else None,
-        offset_months=0 if cell.key in _after(release.playbook_id) else None,
+        offset_months=0 if cell.key in _words[release.playbook_id].after else None,
     )
-
-
-@lru_cache(maxsize=256)
-def _after(playbook_id: int) -> frozenset[str]:
-    """Keys of the gates that follow the release by months."""
-    definition = Playbook.objects.values_list("definition", flat=True).get(pk=playbook_id)
-    return frozenset(gate["key"] for gate in definition["gates"] if gate.get("offset_months") is not None)

@@ -13,6 +13,7 @@ PLACES = {
     "/notifications/": "Notifications",
     "/settings/profile/": "Your profile",
     "/settings/away/": "When you are away",
+    "/settings/api/new/": "The new token",
     "/setup/": "First steps",
 }
 # a browser reads these as the start of another host, or drops them

@@ -116,7 +116,13 @@ def sign_in_again(request: SignedInRequest) -> HttpResponse:
         status = 422 if status == 200 else status
     elif form.is_bound:
         status = 422
-    context = {"form": form, "next": wanted, "goes_to": destination_words(wanted), "problem": problem}
+    context = {
+        "form": form,
+        "next": wanted,
+        "goes_to": destination_words(wanted),
+        "problem": problem,
+        "is_token": wanted.startswith("/settings/api/"),
+    }
     return render(request, "accounts/sign_in_again.html", context, status=status)
 
 

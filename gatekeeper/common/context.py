@@ -62,6 +62,7 @@ ADMIN_ITEMS = (
         "playbooks", "Playbooks", "/settings/playbooks/", "book-open",
         ("/settings/playbooks/", "/settings/new-playbook/"),
     ),
+    NavItem("api", "API", "/settings/api/", "webhook"),
     NavItem(
         "settings", "Settings", "/settings/organisation/", "settings",
         (

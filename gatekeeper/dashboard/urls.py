@@ -14,6 +14,7 @@ from gatekeeper.dashboard.views import (
     settings,
     setup,
     slips,
+    tokens,
 )
 
 
@@ -70,6 +71,11 @@ urlpatterns = [
     path("settings/people/<int:person>/permissions/", settings.person_permissions, name="settings-person-permissions"),
     path("settings/people/<int:person>/deactivate/", settings.person_deactivate, name="settings-person-deactivate"),
     path("settings/people/<int:person>/reactivate/", settings.person_reactivate, name="settings-person-reactivate"),
+    path("settings/api/", tokens.tokens, name="settings-tokens"),
+    path("settings/api/new/", tokens.token_new, name="settings-token-new"),
+    path("settings/api/service-accounts/new/", tokens.service_account_new, name="settings-service-account-new"),
+    path("settings/api/<int:token>/revoke/", tokens.token_revoke, name="settings-token-revoke"),
+    path("settings/api/<int:token>/rotate/", tokens.token_rotate, name="settings-token-rotate"),
     path("settings/groups/", settings.groups, name="settings-groups"),
     path("settings/groups/<int:group>/", settings.group, name="settings-group"),
     path("settings/groups/<int:group>/leave/<int:person>/", settings.group_leave, name="settings-group-leave"),

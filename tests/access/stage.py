@@ -26,6 +26,7 @@ from approvals.actions.files import begin_upload
 from approvals.actions.people import create_person, deactivate_person
 from approvals.actions.rounds import submit_evidence, waive_gate
 from approvals.actions.seats import grant_seat
+from approvals.actions.tokens import create_token
 from approvals.links import decide_path
 from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.actions import save_view
@@ -463,6 +464,8 @@ def _name_settings(stage: Stage) -> None:
     for name in ("saved-view", "saved-view-rename", "saved-view-remove"):
         place.arguments[name] = {"key": view.key}
     today = day_of(timezone.now())
+    robot = User.objects.get(username="build-bot")
+    token = create_token(owner=robot, actor=None, name="Nightly", scopes=("read",), days=30).token
     planned = make_delegation(
         person=jonas, actor=jonas, delegate=None, starts_on=today + timedelta(days=100),
         ends_on=today + timedelta(days=101),
@@ -475,6 +478,8 @@ def _name_settings(stage: Stage) -> None:
         "away-of": {"person": jonas.pk},
         "away-assistant-of": {"person": jonas.pk},
         "away-end": {"delegation": planned.pk},
+        "settings-token-revoke": {"token": token.pk},
+        "settings-token-rotate": {"token": token.pk},
         "settings-person-reactivate": {"person": dora.pk},
         "settings-group": {"group": group.pk},
         "settings-group-leave": {"group": group.pk, "person": User.objects.get(username="hannah").pk},
@@ -517,6 +522,7 @@ def _name_settings(stage: Stage) -> None:
         "settings-day-remove": {},
         "settings-person": words,
         "settings-person-new": words | {"username": "another"},
+        "settings-service-account-new": words | {"username": "another"},
         "settings-person-join": {"group": Group.objects.get(name="Finance").pk},
         "settings-person-permissions": {"permissions": ["releases.view_portfolio"]},
         "settings-groups": {"name": "Release train"},

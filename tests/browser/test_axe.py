@@ -287,6 +287,7 @@ def refused_forms(stage: Stage) -> Iterator[Visit]:
         ("grace", "gate-revoke"), ("chloe", "product-new"), ("priya", "product-edit"), ("chloe", "profile"),
         ("chloe", "password"), ("chloe", "settings-organisation"), ("chloe", "settings-person"),
         ("chloe", "settings-person-new"), ("chloe", "settings-groups"), ("chloe", "settings-group"),
+        ("chloe", "settings-service-account-new"),
         ("chloe", "settings-playbook-new"), ("chloe", "settings-playbook-import"), ("priya", "release-playbook"),
         ("chloe", "settings-line-new"), ("chloe", "settings-line"), ("", "sign-in"), ("", "password-reset"),
         ("priya", "product-stakeholders"), ("priya", "release-stakeholders"),

@@ -26,6 +26,7 @@ from approvals.actions.evidence import save_evidence
 from approvals.actions.people import add_to_group, save_group
 from approvals.actions.rounds import submit_evidence
 from approvals.actions.seats import grant_seat
+from approvals.actions.tokens import create_token
 from approvals.links import decide_path
 from approvals.models import ApproverRole, Comment, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
@@ -129,6 +130,7 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "settings-person": ("administrator", "/settings/people/{person}/"),
     "settings-person-new": ("administrator", "/settings/people/new/"),
     "settings-person-deactivate": ("administrator", "/settings/people/{approver}/deactivate/"),
+    "settings-tokens": ("administrator", "/settings/api/"),
     "settings-groups": ("administrator", "/settings/groups/"),
     "settings-group": ("administrator", "/settings/groups/{group}/"),
     "settings-lines": ("administrator", "/settings/lines/"),
@@ -152,7 +154,8 @@ NO_ROWS = {
     "evidence-upload",
     "evidence-first-file/submitted", "evidence-image", "evidence-image/submitted", "settings-playbook-about",
     "settings-playbook-discard", "settings-playbook-import", "settings-playbook-export",
-    "settings-playbook-export-draft",
+    "settings-playbook-export-draft", "settings-token-new", "settings-token-rotate", "settings-token-revoke",
+    "settings-service-account-new",
 }  # fmt: skip
 
 
@@ -190,6 +193,9 @@ class World:
         cast, admin = self.cast, self.cast.administrator
         person = User.objects.create(
             username=f"p{number}", email=f"p{number}@example.org", full_name=f"Person {number}"
+        )
+        create_token(
+            owner=admin, actor=None, name=f"Token {number}", scopes=("read",), days=30, products=[cast.product.pk]
         )
         group = save_group(name=f"Group {number:02}", actor=None)
         add_to_group(group=group, person=person, actor=None)

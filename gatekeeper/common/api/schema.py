@@ -16,7 +16,7 @@ Engineering tools take part in the gates: they report checks, ask whether a gate
 
 Sign in with `Authorization: Bearer gk_…`; make a token under Settings, API. A token has scopes: `read`; `write`, what a
 product manager may do; `checks`, reports of the named checks and nothing else; `decide`, decisions, waivers and
-absences of the person who owns it. It never may more than its owner.
+absences of the person who owns it. It can never do more than its owner.
 
 Names, never numbers: every state is its word. Days are days of the organisation (`2026-12-01`), times are UTC. Fields
 and parameters that are not known are refused. A refused request changes nothing.
