@@ -120,3 +120,22 @@ class SavedView(models.Model):
 
     def __str__(self) -> str:
         return self.name
+
+
+class SignedIn(models.Model):
+    """That somebody signed in, from where and with what: by this a person knows their own sessions apart.
+
+    The session itself is Django's; one that is over leaves its row here behind, until the person signs in again.
+    """
+
+    person = models.ForeignKey(settings.AUTH_USER_MODEL, models.CASCADE, related_name="+")
+    session_key = models.CharField(max_length=40, unique=True)
+    browser = models.CharField(max_length=80)
+    address = models.GenericIPAddressField(null=True)
+    signed_in_at = models.DateTimeField()
+
+    class Meta:
+        ordering = ("-signed_in_at", "-id")
+
+    def __str__(self) -> str:
+        return f"{self.person} with {self.browser}"

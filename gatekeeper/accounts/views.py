@@ -21,6 +21,7 @@ from gatekeeper.accounts.forms import PasswordAgainForm, PasswordLinkForm, SignI
 from gatekeeper.accounts.fresh import remember_password_given
 from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
+from gatekeeper.accounts.sessions import remember_sign_in
 from gatekeeper.accounts.tasks import send_link
 from gatekeeper.common.requests import client_ip
 
@@ -66,6 +67,7 @@ def _try_password(request: HttpRequest, form: SignInForm) -> tuple[int, str]:
     request.session["signed_in_at"] = int(timezone.now().timestamp())
     # None: the cookie outlives the browser; 0: it ends with it
     request.session.set_expiry(None if form.cleaned_data["keep"] else 0)
+    remember_sign_in(request, person)
     logger.info("Person %s signed in from %s", person.pk, client_ip(request))
     return 200, ""
 

@@ -351,6 +351,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     for name in of_review:
         names[name] = gate("W.review")
     names["round"] = gate("W.review") | {"number": 1}
+    names["round-compare"] = names["round"] | {"other": 1}
     names["gate-except"] = release("W.work") | {"gate": "use-case-definition"}
     names["gate-revoke"] = gate("W.decided") | {"decision": decision.pk}
     names["condition-close"] = gate("W.decided") | {"condition": Condition.objects.get(decision=decision).pk}
@@ -480,6 +481,7 @@ def _name_settings(stage: Stage) -> None:
         "away-end": {"delegation": planned.pk},
         "settings-token-revoke": {"token": token.pk},
         "settings-token-rotate": {"token": token.pk},
+        "session-end": {"session": 1},
         "settings-person-reactivate": {"person": dora.pk},
         "settings-group": {"group": group.pk},
         "settings-group-leave": {"group": group.pk, "person": User.objects.get(username="hannah").pk},

@@ -34,6 +34,7 @@ WITHOUT_ROWS = {
     "sign-in",
     "sign-in-again",
     "sign-out",
+    "sessions-end",
     "setup",
     "setup-playbooks",
     "seats-prepare",

@@ -1,25 +1,30 @@
-"""One's own profile and password, and setting a password after following the link of a mail."""
+"""One's own profile, password and sessions, and setting a password after following the link of a mail."""
+
+import logging
 
 from django.conf import settings
 from django.contrib import messages
 from django.contrib.auth import update_session_auth_hash
 from django.contrib.auth.decorators import login_required
 from django.contrib.auth.tokens import default_token_generator
-from django.http import HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.utils.http import urlsafe_base64_decode
 from django.views.decorators.cache import never_cache
 from django.views.decorators.debug import sensitive_post_parameters
-from django.views.decorators.http import require_http_methods
+from django.views.decorators.http import require_GET, require_http_methods, require_POST
 
 from approvals.actions.people import change_password, change_profile
 from gatekeeper.accounts import throttle
-from gatekeeper.accounts.models import User
+from gatekeeper.accounts.models import SignedIn, User
 from gatekeeper.accounts.requests import SignedInRequest
+from gatekeeper.accounts.sessions import carry_on, end_other_sessions, end_session, own_sessions
 from gatekeeper.accounts.views import too_many
 from gatekeeper.common.errors import DomainError
 from gatekeeper.common.pages import apply_problems, render_page
 from gatekeeper.dashboard.forms import NewPasswordForm, PasswordForm, ProfileForm
+
+log = logging.getLogger(__name__)
 
 # the token leaves the address before the page is shown, so that no link or log carries it on
 TOKEN = "password_token"  # noqa: S105
@@ -85,10 +90,52 @@ def password(request: SignedInRequest) -> HttpResponse:
         except DomainError as error:
             apply_problems(form, error)
         else:
+            key = request.session.session_key
             update_session_auth_hash(request, person)
+            carry_on(request, key)
+            end_other_sessions(request, person)
             messages.success(request, "Your password is changed. Other sessions have ended.")
             return redirect("password")
     return render_page(request, "dashboard/password.html", {"form": form}, status=422 if form.is_bound else 200)
+
+
+@login_required
+@require_GET
+def sessions(request: SignedInRequest) -> HttpResponse:
+    """Where the person is signed in."""
+    found = own_sessions(request, request.user)
+    context = {
+        "sessions": found,
+        "others": len(found) - 1,
+        "hours": settings.SESSION_COOKIE_AGE // 3600,
+        "days": settings.SESSION_ABSOLUTE_AGE.days,
+    }
+    return render_page(request, "dashboard/sessions.html", context)
+
+
+@login_required
+@require_POST
+def session_end(request: SignedInRequest, session: int) -> HttpResponse:
+    """End one of the person's own sessions."""
+    if session > 2**63 - 1:
+        raise Http404("No such session.")
+    try:
+        end_session(request.user, session)
+    except SignedIn.DoesNotExist as error:
+        raise Http404("No such session.") from error
+    log.info("Person %s ended one of their sessions", request.user.pk)
+    messages.success(request, "The session is ended.")
+    return redirect("sessions")
+
+
+@login_required
+@require_POST
+def sessions_end(request: SignedInRequest) -> HttpResponse:
+    """End all of the person's sessions but this one."""
+    count = end_other_sessions(request, request.user)
+    log.info("Person %s ended %s other sessions", request.user.pk, count)
+    messages.success(request, f"{count} {'session is' if count == 1 else 'sessions are'} ended; this one goes on.")
+    return redirect("sessions")
 
 
 @sensitive_post_parameters("password")
@@ -112,6 +159,7 @@ def password_set(request: HttpRequest, identity: str, token: str) -> HttpRespons
             apply_problems(form, error)
         else:
             del request.session[TOKEN]
+            end_other_sessions(request, person)
             # who could set the password need not wait for the tries of somebody else to be forgotten
             throttle.forget_try(throttle.PASSWORD_OF_ACCOUNT, f"person {person.pk}")
             messages.success(request, "Your password is set. Sign in with it.")
