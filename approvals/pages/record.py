@@ -4,7 +4,6 @@ Days and times are ISO 8601 in the organisation's zone, since paper does not kno
 """
 
 import hashlib
-import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
@@ -29,8 +28,8 @@ from releases.kinds import EventKind, GateState
 from releases.models import Gate, Organisation, Playbook, Release, Slip
 from releases.sentences import sentence
 
-# Longer texts are cut in the record, which says so; the round's own page has them whole.
-MOST_TEXT = 20_000
+# As many characters of texts stand in one record; what is more is cut, and says so. The round's page has it whole.
+MOST_TEXT = 150_000
 MOST_EVENTS = 300
 TOLD = (
     EventKind.GATE_OPENED, EventKind.GATE_MISSED, EventKind.GATE_DUE_CHANGED, EventKind.SLIP_SETTLED,
@@ -127,12 +126,6 @@ class TextRow:
     @property
     def html(self) -> SafeString:
         return render_markdown(self.text)
-
-    @property
-    def paragraphs(self) -> list[str]:
-        """The words without marks of headings, for paper."""
-        parts = re.split(r"\n\s*\n", re.sub(r"(?m)^#{1,6}\s+", "", self.text))
-        return [part.strip() for part in parts if part.strip()]
 
 
 @dataclass(frozen=True)
@@ -421,11 +414,12 @@ class GateRecord:
     @property
     def texts(self) -> list[TextRow]:
         """What the evidence says in words: texts, links and notes."""
-        found = []
+        found, room = [], MOST_TEXT
         for row in self.frozen["evidence"]:
             body = "\n\n".join(part for part in (row["text"], row["url"], row["note"]) if part)
             if body:
-                found.append(TextRow(row["name"], body[:MOST_TEXT], len(body) > MOST_TEXT))
+                found.append(TextRow(row["name"], body[:room], len(body) > room))
+                room -= len(found[-1].text)
         return found
 
     # --- History ----------------------------------------------------------------------------------------------

@@ -24,14 +24,14 @@ from reportlab.platypus import (
     Table,
     TableStyle,
 )
+from reportlab.platypus.doctemplate import LayoutError
 
+from approvals.pages.paper import BODY, BOLD, INK, LINE, MONO, QUIET, plain_paragraphs, text_flowables
 from approvals.pages.record import GateRecord
 
 FONTS: Final = Path(__file__).resolve().parent.parent / "fonts"
-BODY, BOLD, MONO = "Inter", "Inter-SemiBold", "DejaVuSansMono"
 PAPERS = {"a4": A4, "letter": LETTER}
 MARGIN, HEAD, FOOT = 48, 64, 48
-INK, QUIET, LINE = HexColor("#15202f"), HexColor("#445164"), HexColor("#c5cdd7")
 TONES = {
     "ok": HexColor("#17794a"), "cond": HexColor("#b07a00"), "dec": HexColor("#c5282f"), "rev": HexColor("#2563c9"),
     "prep": HexColor("#6b4fc0"), "late": HexColor("#bf4c08"), "none": HexColor("#76849a"), "na": HexColor("#76849a"),
@@ -203,8 +203,8 @@ def _fit(text: str, width: float) -> str:
 class _Writer:
     """Makes paragraphs and tables, and remembers characters that the fonts cannot draw."""
 
-    def __init__(self, width: float) -> None:
-        self.width = width
+    def __init__(self, width: float, *, is_plain: bool = False) -> None:
+        self.width, self.is_plain = width, is_plain
         self.unknown: set[str] = set()
         self._known = pdfmetrics.getFont(BODY).face.charToGlyph
 
@@ -248,6 +248,13 @@ class _Writer:
 def record_pdf(record: GateRecord, *, verify_url: str, paper: str = "a4") -> bytes:
     """The file's bytes; `paper` is a4 or letter."""
     _fonts()
+    try:
+        return _build(record, verify_url, paper, is_plain=False)
+    except (LayoutError, ValueError):  # somebody's text that fits on no page stands as it was written
+        return _build(record, verify_url, paper, is_plain=True)
+
+
+def _build(record: GateRecord, verify_url: str, paper: str, *, is_plain: bool) -> bytes:
     width, height = PAPERS.get(paper, A4)
     out = io.BytesIO()
     document = BaseDocTemplate(
@@ -257,7 +264,7 @@ def record_pdf(record: GateRecord, *, verify_url: str, paper: str = "a4") -> byt
     frame = Frame(MARGIN, FOOT, width - 2 * MARGIN, height - HEAD - FOOT, 0, 0, 0, 0)
     document.addPageTemplates([PageTemplate(frames=[frame])])
     document.build(
-        _story(record, _Writer(width - 2 * MARGIN), verify_url),
+        _story(record, _Writer(width - 2 * MARGIN, is_plain=is_plain), verify_url),
         canvasmaker=lambda *args, **kwargs: _Numbered(*args, record=record, **kwargs),
     )
     return out.getvalue()
@@ -368,7 +375,7 @@ def _evidence(record: GateRecord, w: _Writer) -> list[Flowable]:
     found: list[Flowable] = [w.table(("Deliverable", "Kind", "From", "SHA-256"), rows, (4.6, 4, 3, 6.2))]
     for text in record.texts:
         found.append(w.p(text.deliverable, _style(9, 13, BOLD, spaceBefore=8, keepWithNext=1)))
-        found += [w.p(part, _style(9, 13, spaceAfter=3)) for part in text.paragraphs]
+        found += plain_paragraphs(text.text, w) if w.is_plain else text_flowables(text.text, w)
         if text.is_cut:
             found.append(w.p("The text goes on; the page of the round has it whole.", SMALL))
     return found

@@ -2,11 +2,14 @@
 
 import io
 from typing import Any
+from xml.sax.saxutils import escape
 
 import pytest
 from pypdf import PdfReader
+from reportlab.platypus import Paragraph, Table
 
 from approvals.actions.decisions import NewCondition
+from approvals.pages.paper import text_flowables
 from approvals.pages.verify import verify_code
 from gatekeeper.accounts.models import User
 from releases.events import broken_link_of
@@ -81,6 +84,64 @@ def test_a_waiver_and_what_no_font_can_draw_are_said(cast: Cast) -> None:
     fill(cast, other := market_of(release_of_today(cast, "2.0")), on=days_ago(4), text="市場 is good.")
     submit(cast, other, on=days_ago(3))
     assert "2 characters cannot be drawn here" in " ".join(pages_of(client_of(cast.pm), address(other, "record.pdf")))
+
+
+class Pen:
+    """What the writer of a record gives to the texts in it."""
+
+    width = 500.0
+
+    def clean(self, text: str) -> str:
+        return escape(text)
+
+
+MARKDOWN = """# Plan
+
+Two **bold**, `code`, a [plan](https://a.b/c_d).
+
+- One
+  - Inside
+- Two
+3. Three
+
+> Said by sales.
+
+| Item | Days |
+|---|---|
+| Build & test | 5 |
+
+```
+if x < 1:
+    wait
+```
+"""
+
+
+def test_a_text_reads_on_paper_as_it_does_on_the_page() -> None:
+    parts = text_flowables(MARKDOWN, Pen())
+    lines = [part.text for part in parts if isinstance(part, Paragraph)]
+    assert lines == [
+        "Plan",
+        'Two <font name="Inter-SemiBold">bold</font>, <font name="DejaVuSansMono" size="8">code</font>, a plan (https://a.b/c_d).',
+        "One", "Inside", "Two", "Three", "Said by sales.", "if x &lt; 1:<br/>&nbsp;&nbsp;&nbsp;&nbsp;wait",
+    ]  # fmt: skip
+    assert [part.bulletText for part in parts if isinstance(part, Paragraph) and part.bulletText] == ["•"] * 3 + ["3."]
+    (table,) = (part for part in parts if isinstance(part, Table))
+    assert [[cell.text for cell in row] for row in table._cellvalues] == [["Item", "Days"], ["Build &amp; test", "5"]]
+
+
+def test_whatever_somebody_types_there_is_a_record_of_it(cast: Cast) -> None:
+    """Tables of sixty columns, a cell longer than a page, lists within lists, words without an end."""
+    wide = "|" + "c|" * 60 + "\n|" + "-|" * 60 + "\n|" + "xy|" * 60
+    tall = "| a |\n|---|\n| " + "word " * 4000 + "|"
+    deep = "\n".join("  " * n + "- level" for n in range(40)) + "\n\n" + "> " * 30 + "quoted"
+    text = "\n\n".join((wide, tall, deep, "x" * 3000, "- \n- \n\n1.\n", "[](https://a.example)", "```\n```"))
+    gate = market_of(release_of_today(cast))
+    fill(cast, gate, on=days_ago(4), text=text)
+    submit(cast, gate, on=days_ago(3))
+    pages = pages_of(client_of(cast.pm), address(gate, "record.pdf"))
+    assert "level" in " ".join(pages)
+    assert len(pages) > 5
 
 
 def verify(person: User, code: str) -> str:
