@@ -45,6 +45,7 @@ urlpatterns = [
     path(f"{GATE}discussion/<int:comment>/", discussion.comment_edit, name="comment-edit"),
     path(f"{GATE}rounds/", rounds.round_list, name="rounds"),
     path(f"{GATE}rounds/<int:number>/", rounds.round_page, name="round"),
+    path(f"{GATE}rounds/<int:number>/compare/<int:other>/", rounds.round_compare, name="round-compare"),
     path(f"{GATE}evidence/<slug:deliverable>/", evidence.evidence_save, name="evidence-save"),
     path(f"{GATE}evidence/<slug:deliverable>/assign/", deliverables.deliverable_assign, name="deliverable-assign"),
     path(f"{GATE}evidence/<slug:deliverable>/draft/", drafts.evidence_draft, name="evidence-draft"),

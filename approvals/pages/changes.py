@@ -23,6 +23,9 @@ LEAST_ALIKE = 0.4
 
 _RULE = re.compile(r"[\s|:*_=-]*")
 _HEADING = re.compile(r"^#{1,6}\s+")
+_ITEM = re.compile(r"^[-*+]\s+")
+_EMPHASIS = re.compile(r"(\*\*|__)(?=\S)(.+?)(?<=\S)\1")
+ONLY_MARKUP = "Reads the same; only its markup changed"
 _TOKEN = re.compile(r"\S+|\s+")
 
 
@@ -92,7 +95,9 @@ def compare(old: Iterable[Item], new: Iterable[Item]) -> Comparison:
 
 def compare_items(old: Item, new: Item) -> tuple[tuple[Hunk, ...], int]:
     """The changed places of one item: (the first few hunks, how many more there are)."""
-    hunks = compare_files(old.files, new.files) + compare_texts(_lines(old), _lines(new))
+    hunks = compare_files(old.files, new.files) + compare_texts(lines_of(old), lines_of(new))
+    if not hunks:
+        return ((Part("same", ONLY_MARKUP),),), 0
     return tuple(hunks[:MOST_HUNKS]), max(0, len(hunks) - MOST_HUNKS)
 
 
@@ -116,20 +121,20 @@ def _file_words(f: ItemFile) -> str:
     return f"{bytes_size(f.size)}, SHA-256 {f.sha256[:12]}"
 
 
-def _lines(item: Item) -> list[str]:
+def lines_of(item: Item) -> list[str]:
     """What an item says besides its files, as lines; empty ones say nothing."""
     body = {EvidenceKind.TEXT: item.text, EvidenceKind.LINK: item.url}.get(EvidenceKind(item.kind), "")
     return [words for line in f"{body}\n{item.note}".splitlines() if (words := _plain(line))]
 
 
 def _plain(line: str) -> str:
-    """A line of markdown as it reads: no heading marks, table rows as words, ruled lines as nothing."""
+    """A line of markdown as it reads: no marks of headings or emphasis, table rows as words, rules as nothing."""
     words = line.strip()
     if _RULE.fullmatch(words):
         return ""
     if words.startswith("|") and words.endswith("|") and len(words) > 1:
         return " · ".join(cell.strip() for cell in words[1:-1].split("|"))
-    return _HEADING.sub("", words)
+    return _EMPHASIS.sub(r"\2", _ITEM.sub("• ", _HEADING.sub("", words)))
 
 
 def compare_texts(old: Sequence[str], new: Sequence[str]) -> list[Hunk]:
@@ -141,7 +146,7 @@ def compare_texts(old: Sequence[str], new: Sequence[str]) -> list[Hunk]:
         if op == "equal":
             continue
         if op == "replace" and b - a == d - c:
-            found.extend(_compare_lines(x, y) for x, y in zip(old[a:b], new[c:d], strict=True))
+            found.extend(_shortened(compare_line(x, y)) for x, y in zip(old[a:b], new[c:d], strict=True))
         else:
             found.extend(_whole("\n".join(old[a:b]), "\n".join(new[c:d])))
     return found
@@ -156,23 +161,34 @@ def _cut(text: str) -> str:
     return f"{text[:MOST_CHARACTERS]}…" if len(text) > MOST_CHARACTERS else text
 
 
-def _compare_lines(old: str, new: str) -> Hunk:
-    """One edited line, word by word, with a few words around each change."""
+def compare_line(old: str, new: str) -> Hunk:
+    """One edited line, word by word; two lines that have little in common are an old and a new one."""
     a, b = _TOKEN.findall(old), _TOKEN.findall(new)
     matcher = SequenceMatcher(None, a, b, autojunk=False)
     if len(a) + len(b) > MOST_WORDS or matcher.ratio() < LEAST_ALIKE:
-        return (Part("del", _cut(old)), Part("same", " "), Part("ins", _cut(new)))
+        return (Part("del", old), Part("ins", new))
     parts: list[Part] = []
-    opcodes = _joined(matcher.get_opcodes(), a)
-    for index, (op, i, j, k, m) in enumerate(opcodes):
+    for op, i, j, k, m in _joined(matcher.get_opcodes(), a):
         if op == "equal":
-            parts.append(Part("same", _context(a[i:j], is_first=index == 0, is_last=index == len(opcodes) - 1)))
+            parts.append(Part("same", "".join(a[i:j])))
             continue
         if i < j:
             parts.append(Part("del", "".join(a[i:j])))
         if k < m:
             parts.append(Part("ins", "".join(b[k:m])))
-    return tuple(_spaced(parts))
+    return tuple(parts)
+
+
+def _shortened(parts: Hunk) -> Hunk:
+    """With a few words around each change, for a list of changes."""
+    last = len(parts) - 1
+    short = [
+        Part(part.op, _cut(part.text))
+        if part.op != "same"
+        else Part("same", _context(_TOKEN.findall(part.text), is_first=index == 0, is_last=index == last))
+        for index, part in enumerate(parts)
+    ]
+    return tuple(_spaced(short))
 
 
 def _joined(opcodes: Iterable[Opcode], tokens: Sequence[str]) -> list[Opcode]:
@@ -187,7 +203,7 @@ def _joined(opcodes: Iterable[Opcode], tokens: Sequence[str]) -> list[Opcode]:
     return found
 
 
-def _spaced(parts: list[Part]) -> Iterable[Part]:
+def _spaced(parts: Sequence[Part]) -> Iterable[Part]:
     """A word that replaces another one does not stick to it."""
     for part, following in pairwise([*parts, Part("end", "")]):
         yield part

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_GET
 from approvals.models import Submission
 from approvals.pages.gate import declines_of, round_lines
 from approvals.pages.rounds import RoundPage, rounds_of
+from approvals.pages.sides import SidesPage
 from approvals.views.access import page_number
 from approvals.views.at_gate import the_gate
 from gatekeeper.accounts.requests import SignedInRequest
@@ -47,3 +48,15 @@ def round_page(request: SignedInRequest, product: str, version: str, gate: str, 
         "all_open": request.GET.get("open") == "all",
     }
     return render_page(request, "approvals/round.html", context)
+
+
+@login_required
+@require_GET
+def round_compare(
+    request: SignedInRequest, product: str, version: str, gate: str, number: int, other: int
+) -> HttpResponse:
+    """A round beside an earlier one, line by line."""
+    place = the_gate(request.user, product, version, gate)
+    new, old = (get_object_or_404(Submission, gate=place.gate, number=n) for n in (number, min(other, number)))
+    context = {"page": SidesPage(place.release, place.gate, new, old), "release": place.release, "gate": place.gate}
+    return render_page(request, "approvals/round_compare.html", context)

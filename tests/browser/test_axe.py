@@ -257,6 +257,7 @@ def more_pages(stage: Stage) -> Iterator[Visit]:
         ("erik", "/slips/?settled=yes&measure=misses"),
         ("erik", "/slips/?gate=nothing-has-this"),
         ("erik", "/products/kubernetes/"),
+        ("daniel", "/releases/assist-console/27.1/gates/engineering-timeline/rounds/2/compare/1/"),
         ("erik", "/products/?q=nothing+has+this"),
         ("chloe", "/search/?q=a"),
         ("chloe", "/search/?q=readiness&in=gates"),

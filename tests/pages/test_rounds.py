@@ -8,8 +8,9 @@ from approvals.actions.decisions import recuse, revoke_decision
 from approvals.actions.evidence import remove_evidence, save_evidence
 from approvals.actions.rounds import submit_evidence, withdraw_submission
 from approvals.models import Submission
-from approvals.pages.changes import Hunk, compare, compare_texts
+from approvals.pages.changes import Hunk, compare, compare_texts, lines_of
 from approvals.pages.items import Item, ItemFile
+from approvals.pages.sides import Row, sides_of
 from gatekeeper.common.append_only import lift_guards
 from tests.cast import Cast, approve, at, decline, fill, make_person, nothing_changes, submit, waive
 from tests.pages.stories import address, client_of, days_ago, market_of, release_of_today, text_of, thing
@@ -45,6 +46,54 @@ def shown(hunk: Hunk) -> str:
 )  # fmt: skip
 def test_texts_are_compared_by_line_and_then_by_word(old: list[str], new: list[str], expected: list[str]) -> None:
     assert [shown(hunk) for hunk in compare_texts(old, new)] == expected
+
+
+def test_marks_are_left_out_and_a_change_of_marks_alone_says_so() -> None:
+    old, new = item("a", "## Plan\n- **Risk:** none"), item("a", "# Plan\n* Risk: none")
+    (change,) = compare([old], [new]).changes
+    assert [shown(hunk) for hunk in change.hunks] == ["Reads the same; only its markup changed"]
+    assert lines_of(old) == ["Plan", "• Risk: none"]
+
+
+def both(row: Row) -> tuple[str, str]:
+    return shown(row.left), shown(row.right)
+
+
+def test_two_rounds_stand_side_by_side_with_what_did_not_change_left_out() -> None:
+    lines = [f"Line {n} of the plan" for n in range(20)]
+    changed = [*lines[:9], "Line nine of the plan", *lines[10:], "One more"]
+    plan = ItemFile("plan.pdf", 3000, "a" * 64)
+    old = item("a", "\n".join(lines), files=(plan, ItemFile("old.pdf", 1000, "b" * 64)))
+    new = item("a", "\n".join(changed), files=(plan,))
+    rows, more = sides_of(old, new)
+    assert more == 0
+    assert both(rows[0])[0] == both(rows[0])[1] == "plan.pdf · 3 KB · SHA-256 aaaaaaaaaaaa"
+    assert both(rows[1]) == ("[-old.pdf · 1 KB · SHA-256 bbbbbbbbbbbb-]", "")
+    assert [row.gap for row in rows if row.gap] == [7, 6]
+    assert ("Line [-9-] of the plan", "Line [+nine+] of the plan") in [both(row) for row in rows]
+    assert both(rows[-1]) == ("", "[+One more+]")
+    assert [both(row) for row in sides_of(None, item("b", "New"))[0]] == [("", "[+New+]")]
+    assert [both(row) for row in sides_of(item("b", "Old"), None)[0]] == [("[-Old-]", "")]
+    assert sides_of(item("c"), item("c", "\n".join(f"{n} is new" for n in range(1000))))[1] == 600
+
+
+def test_the_page_of_two_rounds(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    for number, text in ((1, "Due on 22 Jan."), (2, "Due on 8 Jan.")):
+        save_evidence(deliverable_id=thing(gate).pk, actor=cast.pm, kind="text", text=text, clock=at(days_ago(9)))
+        submit(cast, gate, on=days_ago(8))
+        if number == 1:
+            decline(cast, gate, "sales", on=days_ago(7))
+    reader = client_of(cast.outsider)
+    assert f'href="{address(gate, "rounds/2/compare/1/")}"' in reader.get(address(gate, "rounds/2/")).content.decode()
+    page = reader.get(address(gate, "rounds/2/compare/1/"))
+    assert "1 deliverable differs" in text_of(page)
+    assert "Due on <del>22</del>" in page.content.decode()
+    assert "Due on <ins>8</ins> Jan." in page.content.decode()
+    assert "Same in both: Competitive teardown" in text_of(page)
+    assert "Nothing differs" in text_of(reader.get(address(gate, "rounds/1/compare/1/")))
+    for wrong in ("rounds/3/compare/1/", "rounds/2/compare/0/"):
+        assert reader.get(address(gate, wrong)).status_code == 404
 
 
 def test_the_middle_of_a_long_line_is_left_out() -> None:
