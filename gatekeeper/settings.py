@@ -419,6 +419,7 @@ CELERY_BEAT_SCHEDULE = {
     "relay": {"task": "notifications.tasks.relay", "schedule": 5, "options": {"expires": 5}},
     "sweep": {"task": "approvals.tasks.sweep", "schedule": 300, "options": {"expires": 300}},
     "forecast": {"task": "measures.tasks.forecast", "schedule": 300, "options": {"expires": 300}},
+    "backtest": {"task": "measures.tasks.backtest", "schedule": crontab(minute=27), "options": {"expires": 3000}},
     "seal-history": {
         "task": "releases.tasks.seal_history",
         "schedule": crontab(minute=7),

@@ -13,6 +13,7 @@ urlpatterns = [
     path("api/v1/", include("gatekeeper.urls_api")),
     path("", include("gatekeeper.accounts.urls")),
     path("", include("gatekeeper.dashboard.urls")),
+    path("", include("measures.urls")),
     path("", include("approvals.urls")),
     path("", include("notifications.urls")),
 ]

@@ -16,8 +16,12 @@ class MeasuresConfig(AppConfig):
     label = "measures"
 
     def ready(self) -> None:
+        """Forecasts: shown by the pages of approvals, woken by every commit that wrote events."""
+        from approvals import ports
         from gatekeeper.common.queue import nudge
+        from measures.forecasts import heading_of
         from releases import events
 
         post_migrate.connect(_guard, sender=self, dispatch_uid="guard measures")
+        ports.forecasts.heading_of = heading_of
         events.after_commit.append(partial(nudge, "measures.tasks.forecast"))

@@ -1,14 +1,20 @@
 """Would the forecast have been right? Recorded releases are forecast at each milestone with what was known that day."""
 
+import dataclasses
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from statistics import median
 
+from django.db.models import Count, Q
+
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.clock import Clock, database_clock
 from measures.forecasting import Step, carry_of, forecast, pinball, ratios_of
 from measures.histories import History, delays, gates_recorded, histories, intervals
-from releases.kinds import PlaybookKind
-from releases.models import Product
+from measures.models import Backtest
+from releases.kinds import EventKind, PlaybookKind
+from releases.models import Event, Product
 
 P50, P85 = 0.5, 0.85
 Progress = Callable[[str], None]
@@ -95,6 +101,39 @@ def score(found: Iterable[Trial]) -> Score | None:
         plan_loss_50=loss(P50, lambda r: r.due_on),
         plan_loss_85=loss(P85, lambda r: r.due_on),
     )
+
+
+def last_load() -> int:
+    """The id of the last event of loaded history; 0 when none was loaded."""
+    loads = Event.objects.filter(kind__in=[EventKind.RELEASE_IMPORTED, EventKind.GATE_RECORDED])
+    return loads.order_by("-pk").values_list("pk", flat=True).first() or 0
+
+
+def keep(product: Product, found: Score | None, day: date, loaded: int) -> None:
+    """Store the score of a product for the calibration page."""
+    if found is None:
+        Backtest.objects.filter(product=product).delete()
+        return
+    Backtest.objects.update_or_create(
+        product=product, defaults={"made_on": day, "loaded": loaded} | dataclasses.asdict(found)
+    )  # fmt: skip
+
+
+def keep_next(*, clock: Clock = database_clock, most_gates: int = 1000) -> bool:
+    """Score the next product whose history was loaded after its last score; False when there is none.
+
+    Histories of more gates than a task has time for are left to `manage.py backtest_forecast`.
+    """
+    loaded = last_load()
+    if not loaded:
+        return False
+    due = Product.objects.filter(releases__kind=PlaybookKind.HISTORY).exclude(backtest__loaded=loaded)
+    sized = due.annotate(gates=Count("releases__gates", filter=Q(releases__kind=PlaybookKind.HISTORY)))
+    product = sized.filter(gates__lte=most_gates).order_by("pk").first()
+    if product is None:
+        return False
+    keep(product, score(backtest(product)), day_of(clock()), loaded)
+    return True
 
 
 def backtest(product: Product, progress: Progress | None = None) -> list[Trial]:

@@ -14,18 +14,22 @@ from datetime import date
 from itertools import islice
 
 from django.db import transaction
-from django.db.models import F, Q
+from django.db.models import Count, F, Q, Sum
 
+from approvals.ports import Heading
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.queue import nudge
+from measures.backtest import last_load
 from measures.forecasting import RULED_PRIOR, Samples
+from measures.health import health_then
 from measures.histories import histories, known_before
 from measures.models import Forecast, Statement
 from measures.outlook import GateFacts, Outlook, ReleaseFacts, outlook
 from releases.events import canonical
-from releases.kinds import EventKind, PlaybookKind, ReleaseState
-from releases.models import Event, Gate, Hold, Release
+from releases.kinds import PlaybookKind, ReleaseState
+from releases.models import Gate, Hold, Release, Slip
+from releases.rules import TREND_DAYS
 
 HEADED = (ReleaseState.ACTIVE, ReleaseState.RELEASED)
 CHUNK = 100
@@ -33,6 +37,9 @@ CHUNK = 100
 MOST_SECONDS = 35.0
 # Lines whose samples this process keeps for the day.
 MOST_LINES = 32
+
+# Fewer slips of a product do not tell what a late day costs.
+LEAST_SLIPS = 5
 
 Progress = Callable[[int, int], None]
 
@@ -48,13 +55,17 @@ class Basis:
 _kept: dict[tuple[int, date, int], Basis] = {}
 
 
+def forget() -> None:
+    """Drop what this process keeps of the past: for whoever tells it out of order."""
+    _kept.clear()
+
+
 def basis_of(line: int, day: date) -> Basis:
     """What was known of a line's past when a day began: our own releases and recorded history. Five queries, or one.
 
     It changes within a day only when history is loaded; so it is kept by the last such event.
     """
-    loads = Event.objects.filter(kind__in=[EventKind.RELEASE_IMPORTED, EventKind.GATE_RECORDED])
-    loaded = loads.order_by("-pk").values_list("pk", flat=True).first() or 0
+    loaded = last_load()
     found = _kept.get((line, day, loaded))
     if found is None:
         if len(_kept) >= MOST_LINES:
@@ -109,6 +120,38 @@ def outlooks(releases: Sequence[Release], day: date) -> dict[int, tuple[Outlook,
     return found
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What a late day has cost so far: days of slip of a product's releases, per day by which a gate was late."""
+
+    days: float
+    slips: int
+
+
+def effects_of(products: Iterable[int]) -> dict[int, Effect]:
+    """By product, what each late day has moved its releases by; only where enough slips tell. Two queries."""
+    wanted = list(products)
+    slips = Slip.objects.filter(release__product__in=wanted, release__kind=PlaybookKind.GATES, days__gt=0)
+    slips = slips.exclude(release__state=ReleaseState.CANCELLED)
+    late = {
+        product: (days, count)
+        for product, days, count in slips.order_by()
+        .values_list("release__product")
+        .annotate(days=Sum("days"), count=Count("pk"))
+    }
+    moved = dict(
+        Release.objects.filter(pk__in=slips.order_by().values("release"), slip_days__gt=0)
+        .order_by()
+        .values_list("product")
+        .annotate(days=Sum("slip_days"))
+    )
+    return {
+        product: Effect(round(moved.get(product, 0) / days, 1), count)
+        for product, (days, count) in late.items()
+        if count >= LEAST_SLIPS
+    }
+
+
 # --- Keeping them up to date ----------------------------------------------------------------------------------------
 
 
@@ -154,7 +197,12 @@ def refresh(
 
 @transaction.atomic
 def store(releases: Sequence[Release], made: dict[int, tuple[Outlook, str]], day: date) -> int:
-    """Store outlooks, and what they state anew. A release that has changed meanwhile is left to the next run."""
+    """Store outlooks, and what they state anew. A release that has changed meanwhile is left to the next run.
+
+    Beside them stands what pages say of a trend: the health of fourteen days before, and what a late day costs.
+    """
+    before_then = health_then([release for release in releases if release.pk in made], day - TREND_DAYS)
+    effects = effects_of({release.product_id for release in releases})
     by_id = {release.pk: release for release in releases}
     locked = (
         Release.objects.filter(pk__in=by_id).order_by("pk").select_for_update(no_key=True).only("pk", "event_number")
@@ -181,28 +229,52 @@ def store(releases: Sequence[Release], made: dict[int, tuple[Outlook, str]], day
                         release=release, gate=said.gate, stated_on=day, p50_on=said.p50_on, p85_on=said.p85_on
                     )
                 )  # fmt: skip
+        effect = effects.get(by_id[release.pk].product_id)
         rows.append(
             Forecast(
                 release=release, made_on=day, event_number=release.event_number, basis=digest,
-                data=canonical(one.as_data()), stated=canonical(stated),
+                data=canonical(one.as_data()), stated=canonical(stated), health_before=before_then[release.pk],
+                day_effect=effect.days if effect else None, slips_counted=effect.slips if effect else 0,
             )
         )  # fmt: skip
     Forecast.objects.filter(release__in=dropped).delete()
     Forecast.objects.bulk_create(
         rows, update_conflicts=True, unique_fields=["release"],
-        update_fields=["made_on", "event_number", "basis", "data", "stated"],
+        update_fields=[
+            "made_on", "event_number", "basis", "data", "stated", "health_before", "day_effect", "slips_counted",
+        ],
     )  # fmt: skip
     Statement.objects.bulk_create(statements, ignore_conflicts=True)
     Release.objects.bulk_update(kept, ["p50_on", "p85_on"])
     return len(kept)
 
 
-def stored_outlook(release: Release) -> tuple[Outlook, date] | None:
-    """The outlook as it stands and the day of it; nothing for a release that is not heading anywhere. One query."""
+def stored_forecast(release: Release) -> Forecast | None:
+    """The forecast as it stands; nothing for a release that is not heading anywhere. One query, or none."""
     if release.state not in HEADED or release.is_history:
         return None
-    found = Forecast.objects.filter(release=release).values_list("data", "made_on").first()
-    return (Outlook.from_json(found[0]), found[1]) if found else None
+    return Forecast.objects.filter(release=release).first()
+
+
+def heading_of(release: Release) -> Heading | None:
+    """What the release page shows of it."""
+    found = stored_forecast(release)
+    if found is None:
+        return None
+    one = Outlook.from_json(found.data)
+    whole = one.of_release
+    made_of = ""
+    if whole is not None:
+        made_of = f"from {whole.samples} past intervals" if whole.samples else "from the prior alone"
+    return Heading(
+        made_of=made_of,
+        made_on=found.made_on,
+        days={said.gate: (said.p50_on, said.p85_on) for said in one.said},
+        chance=one.chance,
+        health_before=found.health_before,
+        day_effect=found.day_effect,
+        slips_counted=found.slips_counted,
+    )
 
 
 def standing(batch: int = 500) -> Iterator[list[tuple[Release, Forecast]]]:

@@ -10,7 +10,7 @@ from gatekeeper.common.calendars import organisation_zone
 from measures.models import Statement
 from releases import rules
 from releases.kinds import EventKind, GateState, PlaybookKind, ReleaseState
-from releases.models import DateMove, Event, Hold, Release, Slip
+from releases.models import Baseline, DateMove, Event, Hold, Release, Slip
 
 # What the last of these says is the state of the release.
 STATES = {
@@ -27,13 +27,13 @@ ROUNDS = (EventKind.SUBMITTED, EventKind.WITHDRAWN, EventKind.GATE_APPROVED, Eve
 
 
 def health_then(releases: Sequence[Release], day: date) -> dict[int, str]:
-    """The health of releases at the end of an earlier day, by id. Five queries for any number of releases.
+    """The health of releases at the end of an earlier day, by id. Six queries for any number of releases.
 
     The same rule as today's (`releases.rules.health`), on the facts of that day: the state from the event log, dates
     and target with every later move taken back, misses found by then and not settled yet, days held by then, the
     current gate from the days of the decisions, a round open by the log, and the P50 stated by then. A release that
-    had not begun is a draft. Three things are not on record and are left out: whether a quorum was unreachable then,
-    the baseline before a later re-baseline, and a forecast before the first one was stated.
+    had not begun is a draft. Two things are not on record and are left out: whether a quorum was unreachable then, and
+    a forecast before the first one was stated.
     """
     ids = [release.pk for release in releases if release.kind == PlaybookKind.GATES]
     until = datetime.combine(day + timedelta(days=1), time(), organisation_zone())
@@ -43,10 +43,15 @@ def health_then(releases: Sequence[Release], day: date) -> dict[int, str]:
     missed = Slip.objects.filter(release__in=ids, detected_at__lt=until)
     for release_id in missed.exclude(settled_on__lte=day).values_list("release", flat=True):
         slips[release_id] += 1
+    # The first baseline that was replaced afterwards was the one in force.
+    replaced = Baseline.objects.filter(release__in=ids, replaced_on__gt=day).order_by("-number")
+    baselines = {row.release_id: row for row in replaced}
     held: dict[int, int] = defaultdict(int)
     for hold in Hold.objects.filter(release__in=ids, resumed_on__gt=day):
         assert hold.resumed_on is not None
-        held[hold.release_id] += (hold.resumed_on - hold.held_on).days
+        row = baselines.get(hold.release_id)
+        if row is None or hold.resumed_on <= row.replaced_on:
+            held[hold.release_id] += (hold.resumed_on - hold.held_on).days
     stated = Statement.objects.filter(release__in=ids, gate=rules.TARGET, stated_on__lte=day).order_by("stated_on")
     said = dict(stated.values_list("release", "p50_on"))  # the last one counts
     found = {}
@@ -57,12 +62,15 @@ def health_then(releases: Sequence[Release], day: date) -> dict[int, str]:
         state = states.get(release.pk, ReleaseState.DRAFT)
         dates = moves[release.pk]
         target_on = dates.get(0, release.target_on)
+        baseline = baselines.get(release.pk, release)
         current = _current(release, day)
         due_on = dates.get(current.position, current.due_day) if current else None
         mark = rules.health(
             state=state,
             today=day,
-            slip_days=rules.slip_days_of(target_on, release.baseline_on, max(0, release.held_days - held[release.pk])),
+            slip_days=rules.slip_days_of(
+                target_on, baseline.baseline_on, max(0, baseline.held_days - held[release.pk])
+            ),
             open_slips=slips[release.pk],
             current_gate=current.name if current else "",
             current_state=GateState.IN_REVIEW if current and release.pk in in_review else "",

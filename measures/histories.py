@@ -88,10 +88,12 @@ def histories(line: int, kind: str = PlaybookKind.HISTORY) -> list[History]:
             _add_release(history, release, plans)
     of_line = {"release__product__line": line, "release__kind": kind}
     moves = DateMove.objects.filter(**of_line) if is_own else DateMove.objects.filter(**of_line, gate__isnull=False)
-    rows_of_moves = moves.order_by("effective_on", "pk").values_list("release", "gate", "effective_on", "to_on")
-    for of, gate_id, on, to_on in rows_of_moves.iterator():
-        if (of, gate_id) in plans:
-            plans[of, gate_id].moves.append((on, to_on))
+    columns = ("release", "gate", "effective_on", "from_on", "to_on")
+    for of, gate_id, on, from_on, to_on in moves.order_by("effective_on", "pk").values_list(*columns).iterator():
+        if (plan_of := plans.get((of, gate_id))) is not None:
+            if is_own and not plan_of.moves:
+                plan_of.baseline_on = from_on  # the first one, which a re-baseline replaces on the gate
+            plan_of.moves.append((on, to_on))
     if is_own:
         for hold in Hold.objects.filter(**of_line).order_by("release", "held_on", "pk").iterator():
             if hold.release_id in found:

@@ -2,7 +2,7 @@
 
 from django.db import models
 
-from releases.models import Release
+from releases.models import Product, Release
 
 
 class Forecast(models.Model):
@@ -17,6 +17,11 @@ class Forecast(models.Model):
     event_number = models.PositiveIntegerField(help_text="The release's last event that it knows of.")
     basis = models.CharField(max_length=16, help_text="Digest of the past intervals that it learned from.")
     data = models.TextField()
+    health_before = models.CharField(max_length=9, blank=True, help_text="The health of fourteen days before.")
+    day_effect = models.FloatField(
+        null=True, help_text="Days by which each late day has moved releases of the product; null: not known."
+    )
+    slips_counted = models.PositiveIntegerField(default=0, help_text="The slips that the effect was counted from.")
     stated = models.TextField(default="{}", help_text="Canonical JSON: the last statement by gate: P50, P85, day.")
 
     class Meta:
@@ -48,3 +53,30 @@ class Statement(models.Model):
 
     def __str__(self) -> str:
         return f"{self.gate} of {self.release}, stated on {self.stated_on}"
+
+
+class Backtest(models.Model):
+    """How right forecasts of recorded history would have been, by product: shares 0 to 1, widths and losses in days."""
+
+    product = models.OneToOneField(Product, models.CASCADE, related_name="backtest")
+    made_on = models.DateField()
+    loaded = models.PositiveBigIntegerField(help_text="The last event of loaded history that it knows of.")
+    n = models.PositiveIntegerField()
+    coverage_50 = models.FloatField()
+    coverage_85 = models.FloatField()
+    width = models.FloatField()
+    loss_50 = models.FloatField()
+    loss_85 = models.FloatField()
+    plan_loss_50 = models.FloatField()
+    plan_loss_85 = models.FloatField()
+
+    def __str__(self) -> str:
+        return f"Backtest of {self.product}"
+
+    @property
+    def percent_50(self) -> float:
+        return round(self.coverage_50 * 100, 1)
+
+    @property
+    def percent_85(self) -> float:
+        return round(self.coverage_85 * 100, 1)

@@ -2,27 +2,28 @@
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 
 from django.db.models import QuerySet
 from django.urls import reverse
 
-from approvals.kinds import BlockerCode
+from approvals import ports
 from approvals.pages import timeline
 from approvals.pages.debts import Debts, debts_of
-from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, ordinal, replans, slips_of
+from approvals.pages.headline import Banner, Fact, TrendMark, banner_of, facts_of, last_baseline, trend_mark
+from approvals.pages.ledger import LedgerRow, Replan, ledger, moves_of, replans, slips_of
 from approvals.pages.rows import health_of
 from approvals.pages.standing import Standing, Waiting, standing_of, waiting_on
 from approvals.pages.steps import Step, make_step, timeline_lines
-from gatekeeper.common.calendars import day_of
-from gatekeeper.common.templatetags.gk import day
+from approvals.pages.trend import Trend, milestone_trend
+from approvals.ports import Heading
 from releases import rules
 from releases.actions.baselines import baseline_problem
 from releases.actions.releases import offsets_of
-from releases.kinds import GateState, Health, ReleaseState
-from releases.models import Baseline, Event, Gate, Release
+from releases.kinds import GateState, ReleaseState
+from releases.models import Event, Gate, Release
 from releases.playbooks import parse_playbook
-from releases.sentences import LEFT_OUT, Sentence, days_words, sentence
+from releases.sentences import LEFT_OUT, Sentence, sentence
 
 # Up to this many gates stand beside each other; more, and recorded history, are a table.
 MOST_STEPS = 8
@@ -30,161 +31,6 @@ LATEST_EVENTS = 10
 LATEST_SLIPS = 20
 LATEST_MOVES = 200
 LATEST_REPLANS = 10
-
-
-# --- Facts, banner ------------------------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True)
-class Fact:
-    """One cell of the facts row."""
-
-    label: str
-    value: str
-    note: str
-    tone: str = ""
-
-
-def _distance(days: int, of: str) -> str:
-    """3 days after target, 1 day before target, on target."""
-    if days == 0:
-        return f"on {of}"
-    return f"{days_words(abs(days))} {'after' if days > 0 else 'before'} {of}"
-
-
-def last_baseline(release: Release) -> Baseline | None:
-    """The baseline before the one in force, if there was one."""
-    return Baseline.objects.filter(release=release).select_related("replaced_by").order_by("-number").first()
-
-
-def _facts(release: Release, delay: int, misses: int, earlier: Baseline | None) -> list[Fact]:
-    facts = []
-    if release.baseline_on is not None:
-        note = f"set {day(release.activated_at)}" if release.activated_at else "first committed date"
-        if earlier is not None:
-            note = f"the {ordinal(earlier.number + 1)}, set {day(earlier.replaced_on)}; was {day(earlier.baseline_on)}"
-        facts.append(Fact("Baseline", day(release.baseline_on), note))
-    if release.target_on is not None:
-        note = "set at creation" if release.baseline_on is None else ""
-        if release.baseline_on is not None:
-            note = _distance((release.target_on - release.baseline_on).days, "baseline")
-        facts.append(Fact("Target", day(release.target_on), note))
-    if delay and release.state == ReleaseState.ACTIVE and release.target_on is not None:
-        forecast = release.target_on + timedelta(days=delay)
-        facts.append(
-            Fact("Forecast", day(forecast), f"{days_words(delay)} after target, while the slip is open", "cond")
-        )
-    if release.released_on is not None:
-        note = _distance((release.released_on - release.target_on).days, "target") if release.target_on else ""
-        facts.append(Fact("Released", day(release.released_on), note))
-    if release.baseline_on is not None:
-        sign = "+" if release.slip_days > 0 else "−" if release.slip_days < 0 else ""
-        missed = f"{misses} missed {'date' if misses == 1 else 'dates'}" if misses else "no date missed"
-        held = f", {days_words(release.held_days)} on hold not counted" if release.held_days else ""
-        tone = "dec" if release.slip_days > 0 else ""
-        facts.append(Fact("Slip to date", f"{sign}{days_words(abs(release.slip_days))}", f"{missed}{held}", tone))
-    return facts
-
-
-@dataclass(frozen=True)
-class Banner:
-    """What is true, why, and what comes next."""
-
-    tone: str
-    icon: str
-    lead: str
-    rest: str
-
-
-def _next_step(current: Step, status: Standing, today: date) -> str:
-    """Whose turn it is at the current gate, and until when."""
-    gate = current.gate
-    due = "" if gate.due_on is None else f" by {day(gate.due_on)}" if gate.due_on >= today else ""
-    if gate.state == GateState.IN_REVIEW:
-        return f"{gate.name}, round {gate.round_number}, waits for {status.turn.words}{due}."
-    if gate.state == GateState.DECLINED:
-        return f"{gate.name} was declined: the product manager prepares round {gate.round_number + 1}{due}."
-    count = len([b for b in status.blockers if b.code == BlockerCode.DELIVERABLE_MISSING])
-    missing = (
-        f", {count} required {'deliverable is' if count == 1 else 'deliverables are'} still empty" if count else ""
-    )
-    return f"{gate.name} is with the product manager: submit it{due}{missing}."
-
-
-def _banner(
-    release: Release,
-    health: rules.HealthMark,
-    steps: Sequence[Step],
-    current: Step | None,
-    status: Standing | None,
-    delay: int,
-    today: date,
-) -> Banner:
-    """What is true and why comes first, then the next step (UI guide: answer first)."""
-    state = release.state
-    if release.is_history:
-        recorded = sum(step.gate.decided_on is not None for step in steps)
-        missed = sum(bool(step.misses) for step in steps)
-        rest = f"{recorded} of {len(steps)} milestones have an actual date."
-        if missed:
-            rest += f" {missed} {'was' if missed == 1 else 'were'} missed by the plan in force on the day."
-        return Banner("none", "history", "Recorded history.", rest)
-    if state == ReleaseState.DRAFT:
-        return Banner(
-            "rev",
-            "pencil",
-            "This is a draft: nothing is due.",
-            "Activating it makes the gates and freezes the baseline.",
-        )
-    if state == ReleaseState.CANCELLED:
-        when = f" on {day(day_of(release.ended_at))}" if release.ended_at else ""
-        return Banner("none", "minus", f"Cancelled{when}.", _quoted(release.state_reason))
-    if state == ReleaseState.ON_HOLD:
-        late = release.resume_by is not None and release.resume_by < today
-        words = f"On hold since {day(release.held_on)}, to resume by {day(release.resume_by)}."
-        rest = (
-            f"{_quoted(release.state_reason)} Nothing is missed meanwhile; later dates move by the days held.".lstrip()
-        )
-        if late:
-            return Banner("late", "pause", f"{words} That day has passed.", rest)
-        return Banner("none", "pause", words, rest)
-    if state == ReleaseState.CLOSED:
-        return Banner("ok", "circle-check", "Closed: every gate is passed.", _released_words(release))
-    if state == ReleaseState.RELEASED:
-        if current is None or status is None:
-            return Banner("ok", "rocket", _released_words(release), "")
-        step = _next_step(current, status, today)
-        if current.is_late:
-            lead = f"{current.gate.name} is {current.when}."
-            return Banner("late", "calendar-x", lead, f"{step} {_released_words(release)}")
-        return Banner("ok", "rocket", _released_words(release), step)
-    if current is None or status is None:
-        lead = "Ready to be released: every gate before the release is passed."
-        return Banner("ok", "circle-check", lead, "Record the day on which it became generally available.")
-    step = _next_step(current, status, today)
-    after = f" While it is open, every later date is forecast {days_words(delay)} later." if delay else ""
-    if health.value == Health.SLIPPED:
-        return Banner("dec", "calendar-x", f"Slipped, because {_the(health.reason, current)}.", f"{step}{after}")
-    if health.value == Health.AT_RISK:
-        return Banner("cond", "calendar-clock", f"At risk, because {_the(health.reason, current)}.", step)
-    return Banner("none", "calendar-check", "On track.", step)
-
-
-def _quoted(reason: str) -> str:
-    """What somebody typed, set apart from our own sentences."""
-    return f"“{reason}”" if reason else ""
-
-
-def _the(reason: str, current: Step) -> str:
-    """A gate's name keeps its capitals inside a sentence."""
-    return reason if reason.startswith(current.gate.name) else reason[:1].lower() + reason[1:]
-
-
-def _released_words(release: Release) -> str:
-    if release.released_on is None or release.target_on is None:
-        return "Released."
-    distance = _distance((release.released_on - release.target_on).days, "target")
-    return f"Released on {day(release.released_on)}, {distance}."
 
 
 # --- Activity -----------------------------------------------------------------------------------------------------
@@ -294,6 +140,9 @@ class ReleasePage:
     planned: list[tuple[str, date, bool]]
     earliest: date | None
     debts: Debts | None = None
+    heading: Heading | None = None
+    trend: TrendMark | None = None
+    milestones: Trend | None = None
 
     @property
     def gates(self) -> list[Gate]:
@@ -316,7 +165,9 @@ def gates_of(release: Release) -> list[Gate]:
     return list(Gate.objects.filter(release=release).order_by("position"))
 
 
-def release_page(release: Release, today: date, *, manages: bool, may_rebaseline: bool = False) -> ReleasePage:
+def release_page(
+    release: Release, today: date, *, manages: bool, may_rebaseline: bool = False, lines_wanted: str = ""
+) -> ReleasePage:
     """Fetch and work out the whole page; the number of queries does not depend on how much there is to show."""
     gates = gates_of(release)
     by_id = {gate.pk: gate for gate in gates}
@@ -329,6 +180,7 @@ def release_page(release: Release, today: date, *, manages: bool, may_rebaseline
     status = standing_of(release, current_gate, gates, today) if current_gate is not None else None
     has_open_slip = release.state == ReleaseState.ACTIVE and bool(release.open_slips)
     delay = rules.forecast_days_late(release.next_due_on, has_open_slip, today)
+    heading = ports.forecasts.heading_of(release)
     misses: dict[int, int] = {cell.position: cell.slips for cell in rules.cells(release.board)}
     waiting = _waiting_words(status)
     steps = [
@@ -341,12 +193,13 @@ def release_page(release: Release, today: date, *, manages: bool, may_rebaseline
             is_behind=current_gate is not None and gate.position > current_gate.position,
             misses=misses.get(gate.position, 0),
             waiting=waiting,
+            heading=heading,
         )
         for gate in gates
     ]
     current = next((step for step in steps if step.is_current), None)
     health = health_of(release, today, names.get(release.current_gate, ""))
-    lines = timeline_lines(release, steps, delay)
+    lines = timeline_lines(release, steps, delay, heading)
     axis_today = None if release.is_history else today
     groups = replans(moves[:LATEST_MOVES], by_id)
     planned, earliest = _planned(release, today)
@@ -354,8 +207,8 @@ def release_page(release: Release, today: date, *, manages: bool, may_rebaseline
         health=health,
         steps=steps,
         passed=sum(step.is_done for step in steps),
-        facts=_facts(release, delay, sum(misses.values()), last_baseline(release)),
-        banner=_banner(release, health, steps, current, status, delay, today),
+        facts=facts_of(release, delay, sum(misses.values()), last_baseline(release), heading),
+        banner=banner_of(release, health, steps, current, status, delay, heading, today),
         status=status,
         waiting=waiting_on(release, status) if status and release.is_running else [],
         since=status.turn.since if status else None,
@@ -373,6 +226,11 @@ def release_page(release: Release, today: date, *, manages: bool, may_rebaseline
         planned=planned,
         earliest=earliest,
         debts=None if release.is_history else debts_of(release, today),
+        heading=heading,
+        trend=trend_mark(health.value, heading),
+        milestones=milestone_trend(
+            release, steps, moves[:LATEST_MOVES], today, lines_wanted, is_whole=len(moves) <= LATEST_MOVES
+        ),
     )
 
 

@@ -8,6 +8,7 @@ from django.urls import reverse
 
 from approvals.pages import timeline
 from approvals.pages.rows import STATE_WORDS
+from approvals.ports import Heading
 from gatekeeper.common.templatetags.gk import MONTHS
 from releases import rules
 from releases.kinds import PASSED, GateState, ReleaseState
@@ -30,6 +31,8 @@ class Step:
     days: int | None
     misses: int
     url: str
+    p50_on: date | None = None
+    p85_on: date | None = None
 
     @property
     def state_words(self) -> str:
@@ -71,6 +74,7 @@ def make_step(
     is_behind: bool,
     misses: int,
     waiting: str,
+    heading: Heading | None = None,
 ) -> Step:
     state = rules.display_state(
         gate.state,
@@ -87,10 +91,13 @@ def make_step(
     if actual is not None and gate.baseline_due_on is not None:
         days = (actual - gate.baseline_due_on).days
     when, note = _step_words(release, gate, state, today, is_current=is_current, waiting=waiting)
-    if not note and forecast is not None and not is_current:
+    p50_on, p85_on = (heading.p50(gate.key), heading.p85(gate.key)) if heading else (None, None)
+    if p85_on is not None and gate.state == GateState.UPCOMING:
+        note = f"P85 {short_day(p85_on, today)}"
+    elif not note and forecast is not None and not is_current:
         note = f"Forecast {short_day(forecast, today)}"
-    if not note and gate.is_pinned and not gate.is_passed:
-        note = "Pinned"
+    if gate.is_pinned and gate.state == GateState.UPCOMING:
+        note = f"{note}, pinned" if note else "Pinned"
     return Step(
         gate=gate,
         state=state,
@@ -103,6 +110,8 @@ def make_step(
         days=days,
         misses=misses,
         url=gate_url(release, gate.key),
+        p50_on=p50_on,
+        p85_on=p85_on,
     )
 
 
@@ -139,13 +148,15 @@ def _step_words(
     return when, ""
 
 
-def timeline_lines(release: Release, steps: Sequence[Step], delay: int) -> list[timeline.Line]:
+def timeline_lines(
+    release: Release, steps: Sequence[Step], delay: int, heading: Heading | None = None
+) -> list[timeline.Line]:
     """The rows of the timeline: gates, and the release itself where its date falls."""
     lines, placed = [], release.is_history
     for number, step in enumerate(steps, start=1):
         gate = step.gate
         if gate.is_after_release and not placed:
-            lines.append(_release_line(release, delay))
+            lines.append(_release_line(release, delay, heading))
             placed = True
         words = {GateState.WAIVED: "Waived", GateState.RECORDED: "Happened"}.get(GateState(gate.state), "Approved")
         prefix = "" if release.is_history else f"{number} "
@@ -160,16 +171,19 @@ def timeline_lines(release: Release, steps: Sequence[Step], delay: int) -> list[
                 actual_on=gate.decided_on,
                 actual_words=words,
                 is_waived=gate.state == GateState.WAIVED,
+                p50_on=step.p50_on,
+                p85_on=step.p85_on,
             )
         )
     if not placed and steps:
-        lines.append(_release_line(release, delay))
+        lines.append(_release_line(release, delay, heading))
     return lines
 
 
-def _release_line(release: Release, delay: int) -> timeline.Line:
+def _release_line(release: Release, delay: int, heading: Heading | None) -> timeline.Line:
     forecast = release.target_on + timedelta(days=delay) if delay and release.target_on else None
     return timeline.Line(
         "Release", "Release", "ok" if release.released_on else "none", release.baseline_on, release.target_on,
         None if release.released_on else forecast, release.released_on, "Released",
+        p50_on=heading.p50(rules.TARGET) if heading else None, p85_on=heading.p85(rules.TARGET) if heading else None,
     )  # fmt: skip

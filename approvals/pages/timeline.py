@@ -26,6 +26,8 @@ class Line:
     actual_on: date | None
     actual_words: str = "Approved"
     is_waived: bool = False
+    p50_on: date | None = None
+    p85_on: date | None = None
 
 
 @dataclass(frozen=True)
@@ -46,20 +48,22 @@ class Mark:
 
 @dataclass(frozen=True)
 class Band:
-    """From a due day to its forecast."""
+    """From P50 to P85, with an upright line at the P50; or from a due day to where an open slip moves it."""
 
     x: float
     y: float
     width: float
     title: str
+    css: str = "band"
 
     @property
     def top(self) -> float:
         return self.y - 5
 
     @property
-    def end(self) -> float:
-        return round(self.x + self.width, 1)
+    def line_x(self) -> float:
+        """Where the upright line stands: at the P50, or at the end of what a slip moves."""
+        return self.x if self.css == "band" else round(self.x + self.width, 1)
 
 
 @dataclass(frozen=True)
@@ -125,7 +129,7 @@ def draw(lines: Sequence[Line], today: date | None, *, width: int, left: int, la
     days = [
         day
         for line in lines
-        for day in (line.baseline_on, line.due_on, line.forecast_on, line.actual_on)
+        for day in (line.baseline_on, line.due_on, line.forecast_on, line.actual_on, line.p50_on, line.p85_on)
         if day is not None
     ]
     if len(set(days)) < 2:
@@ -182,12 +186,17 @@ def _marks(line: Line, x: Scale, y: float) -> list[Mark]:
 
 
 def _band(line: Line, x: Scale, y: float) -> Band | None:
+    if line.p50_on is not None and line.p85_on is not None:
+        start, end = x(line.p50_on), x(line.p85_on)
+        words = f"{line.name}: forecast P50 {day_name(line.p50_on)}, P85 {day_name(line.p85_on)}"
+        return Band(start, y, max(2.0, round(end - start, 1)), words)
     if line.forecast_on is None or line.due_on is None or line.forecast_on <= line.due_on:
         return None
     start, end = x(line.due_on), x(line.forecast_on)
     return Band(
-        start, y, round(end - start, 1), f"{line.name}: forecast {day_name(line.forecast_on)} while the slip is open"
-    )
+        start, y, round(end - start, 1), f"{line.name}: forecast {day_name(line.forecast_on)} while the slip is open",
+        "band slip",
+    )  # fmt: skip
 
 
 def _ticks(first: date, last: date, x: Scale, *, room: int) -> list[Tick]:

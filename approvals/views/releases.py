@@ -158,7 +158,9 @@ def release_page(request: SignedInRequest, product: str, version: str) -> HttpRe
     release = the_release(request.user, product, version)
     may = product_permissions(request.user, release.product)
     manages = "manage_product" in may or is_administrator(request.user)
-    page = pages.release_page(release, today(), manages=manages, may_rebaseline="rebaseline" in may)
+    page = pages.release_page(
+        release, today(), manages=manages, may_rebaseline="rebaseline" in may, lines_wanted=request.GET.get("lines", "")
+    )
     newer = newer_version(release) if manages else None
     context = {"release": release, "page": page, "manages": manages, "newer": newer}
     return render_page(request, "releases/release.html", context)

@@ -314,10 +314,12 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     of_product = (
         "product", "product-releases", "product-edit", "product-seats", "seats-prepare", "seat-grant", "seat-revoke",
         "permission-grant", "permission-revoke", "product-watch", "product-stakeholders", "product-stakeholder-remove",
+        "calibration-product",
     )  # fmt: skip
     of_release = (
-        "release", "release-activity", "release-conditions", "release-replans", "release-edit", "release-hold",
-        "release-cancel", "release-replan", "release-watch", "release-stakeholders", "release-stakeholder-remove",
+        "release", "release-activity", "release-conditions", "release-forecast", "release-replans", "release-edit",
+        "release-hold", "release-cancel", "release-replan", "release-watch", "release-stakeholders",
+        "release-stakeholder-remove",
     )  # fmt: skip
     names |= {name: {"product": slug} for name in of_product}
     names |= {name: release("W.work") for name in of_release}

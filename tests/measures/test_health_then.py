@@ -6,6 +6,8 @@ from django.test.utils import CaptureQueriesContext
 
 from measures.health import health_then, trends
 from measures.models import Statement
+from releases.actions.baselines import rebaseline_release
+from releases.actions.products import grant_product_permission
 from releases.actions.releases import hold_release, resume_release
 from releases.actions.replan import replan_release
 from releases.actions.slips import record_all_misses
@@ -52,7 +54,19 @@ def test_holds_and_the_forecast_of_that_day_count(cast: Cast, release: Release) 
     assert told(release, 3, 5, 12, 25) == ["on_track", "at_risk", "on_hold", "on_track"]
 
 
-def test_trends_of_many_releases_take_five_queries(cast: Cast) -> None:
+def test_a_baseline_that_was_replaced_later_is_the_one_of_its_days(cast: Cast, release: Release) -> None:
+    replan_release(release_id=release.pk, actor=cast.pm, dates={"target": day(100)}, reason="Fair", clock=at(3))
+    grant_product_permission(
+        product=cast.product, codename="rebaseline", holder=cast.executive, actor=cast.administrator, clock=at(4)
+    )
+    rebaseline_release(
+        release_id=release.pk, actor=cast.executive, reason="The market moved and so did the plan.", clock=at(5)
+    )
+    assert fresh(release).slip_days == 0
+    assert told(release, 2, 4, 6) == ["on_track", "slipped", "on_track"]
+
+
+def test_trends_of_many_releases_take_six_queries(cast: Cast) -> None:
     draft_release(cast, "0.1")
     for number in range(4):
         active_release(cast, f"1.{number}")
@@ -60,5 +74,5 @@ def test_trends_of_many_releases_take_five_queries(cast: Cast) -> None:
     found = list(Release.objects.with_health(day(40)).order_by("version"))
     with CaptureQueriesContext(connection) as queries:
         compared = trends(found, [one.health_value for one in found], day(40))  # type: ignore[attr-defined]
-    assert len(queries) == 5
+    assert len(queries) == 6
     assert [compared[one.pk] for one in found] == ["", "worse", "same", "same", "same"]

@@ -31,6 +31,8 @@ from approvals.links import decide_path
 from approvals.models import ApproverRole, Comment, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
+from measures import forecasts
+from measures.models import Statement
 from notifications.actions import add_stakeholder, watch
 from notifications.relay import relay_events
 from releases.actions.calendars import add_calendar_entries
@@ -40,6 +42,7 @@ from releases.actions.products import create_product, grant_product_permission, 
 from releases.actions.releases import activate_release, create_release
 from releases.importing import RELEASE_COLUMNS, read_releases
 from releases.models import Gate, Product, ProductLine, Release
+from releases.rules import TARGET
 from tests.access.walk import table, undone
 from tests.cast import Cast, make_cast
 from tests.releases.history_files import csv_bytes, milestone
@@ -94,6 +97,9 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "release/recorded": ("outsider", "/releases/kernel/{n}.0/"),
     "release-activity": ("pm", f"{FULL}activity/"),
     "release-conditions": ("pm", f"{FULL}conditions/"),
+    "release-forecast": ("pm", f"{FULL}forecast/"),
+    "calibration": ("pm", "/portfolio/calibration/"),
+    "calibration-product": ("pm", "/portfolio/calibration/router/"),
     "release-replans": ("pm", f"{FULL}replans/"),
     "release-replan": ("pm", f"{FULL}replan/"),
     "release-playbook": ("pm", "/releases/router/0.2/playbook/"),
@@ -189,6 +195,21 @@ class World:
         ]
         import_releases(table=read_releases(io.BytesIO(csv_bytes(RELEASE_COLUMNS, steps))))
         relay_events()
+        self.foretell(upto)
+
+    def foretell(self, upto: int) -> None:
+        """Forecasts of everything, and statements whose days have ended."""
+        forecasts.refresh()
+        long_ago = day_of(timezone.now()) - timedelta(days=400)
+        rows = [
+            Statement(
+                release=self.release, gate=key, stated_on=long_ago + timedelta(days=number),
+                p50_on=long_ago + timedelta(days=90), p85_on=long_ago + timedelta(days=99),
+            )
+            for number in range(upto)
+            for key in (self.gate.key, TARGET)
+        ]  # fmt: skip
+        Statement.objects.bulk_create(rows, ignore_conflicts=True)
 
     def add_people(self, number: int) -> None:
         """A person with a group, permissions and seats, told of everything."""

@@ -7,7 +7,9 @@ from typing import Any
 from django.core.management.base import BaseCommand, CommandError
 from django.db.models import Q
 
-from measures.backtest import Score, Trial, backtest, score
+from gatekeeper.common.calendars import day_of
+from gatekeeper.common.clock import database_clock
+from measures.backtest import Score, Trial, backtest, keep, last_load, score
 from releases.kinds import PlaybookKind
 from releases.models import Product
 
@@ -33,12 +35,15 @@ class Command(BaseCommand):
         if options["product"] and not products:
             raise CommandError(f"No recorded release of a product called {options['product']}.")
         trials: list[Trial] = []
+        day, loaded = day_of(database_clock()), last_load()
         scores: dict[str, Score] = {}
         for product in products:
             self._name = product.name
             found = backtest(product, self._progress)
             trials += found
-            if (one := score(found)) is not None:
+            one = score(found)
+            keep(product, one, day, loaded)
+            if one is not None:
                 scores[product.name] = one
         everything = score(trials)
         if options["format"] == "json":
