@@ -6,6 +6,6 @@ from measures import views
 
 urlpatterns = [
     path("releases/<slug:product>/<str:version>/forecast/", views.release_forecast, name="release-forecast"),
-    path("portfolio/calibration/", views.calibration, name="calibration"),
-    path("portfolio/calibration/<slug:product>/", views.calibration_of, name="calibration-product"),
+    path("calibration/", views.calibration, name="calibration"),
+    path("calibration/<slug:product>/", views.calibration_of, name="calibration-product"),
 ]

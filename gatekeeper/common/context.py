@@ -51,7 +51,7 @@ ITEMS = (
     NavItem("work", "My work", "/", "house", short="My work", go="w"),
     NavItem("inbox", "Waiting for you", "/inbox/", "inbox", short="Waiting", go="i"),
     NavItem(
-        "portfolio", "Portfolio", "/portfolio/", "layout-dashboard", ("/portfolio/", "/slips/"),
+        "portfolio", "Portfolio", "/portfolio/", "layout-dashboard", ("/portfolio/", "/slips/", "/calibration/"),
         short="Portfolio", go="p",
     ),
     NavItem("products", "Products", "/products/", "package", ("/products/", "/releases/")),

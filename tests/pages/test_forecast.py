@@ -70,7 +70,7 @@ def test_the_explanation_names_its_samples_and_says_why_there_is_none(cast: Cast
 def test_calibration_counts_every_forecast_whose_day_has_come(cast: Cast) -> None:
     release = release_of_today(cast, began=60, target=120)
     pass_gate(cast, gate_of(release, MARKET), on=days_ago(35))
-    text = page(cast.outsider, "/portfolio/calibration/")
+    text = page(cast.outsider, "/calibration/")
     assert "No forecast has come due yet" in text
     assert "too few forecasts" in text
 
@@ -85,10 +85,10 @@ def test_calibration_counts_every_forecast_whose_day_has_come(cast: Cast) -> Non
     state(COMPLETENESS, 60, 20, 10)  # has not come at all
     state(COMPLETENESS, 59, 20, -10)  # its day is ahead
     state(TARGET, 60, 9, 5)
-    text = page(cast.outsider, "/portfolio/calibration/")
+    text = page(cast.outsider, "/calibration/")
     assert "Router 4 3 1 of 4 2 of 4" in text
     assert "1 more has a P85 that lies ahead" in text
-    told = page(cast.outsider, "/portfolio/calibration/router/")
+    told = page(cast.outsider, "/calibration/router/")
     assert "1 to 4 of 4" in told
     assert "not yet" in told
 
@@ -109,13 +109,13 @@ def test_enough_forecasts_give_a_share_and_a_verdict_and_restricted_products_sta
         product=cast.product, made_on=today, loaded=1, n=1126, coverage_50=0.571, coverage_85=0.829, width=8,
         loss_50=3.246, loss_85=3.455, plan_loss_50=3.329, plan_loss_85=4.823,
     )  # fmt: skip
-    text = page(cast.outsider, "/portfolio/calibration/")
+    text = page(cast.outsider, "/calibration/")
     assert "The P85 keeps its word: 80 %" in text
     assert "82.9 %" in text
     type(cast.product).objects.update(is_restricted=True)
     hidden = calibration_page(cast.outsider, today)
     assert (hidden.rows, hidden.backtests) == ([], [])
-    assert client_of(cast.outsider).get("/portfolio/calibration/router/").status_code == 404
+    assert client_of(cast.outsider).get("/calibration/router/").status_code == 404
 
 
 def test_what_a_hold_overtook_and_what_was_cancelled_is_left_out(cast: Cast) -> None:
