@@ -138,6 +138,9 @@ class EventKind:
     USER_CREATED = "accounts.user.created"
     USER_CHANGED = "accounts.user.changed"
     USER_PASSWORD_CHANGED = "accounts.user.password_changed"  # noqa: S105  # the name of an event
+    CALENDAR_LINK_MADE = "accounts.calendar_link.made"
+    CALENDAR_LINK_CHANGED = "accounts.calendar_link.changed"
+    CALENDAR_LINK_REVOKED = "accounts.calendar_link.revoked"
     USER_DEACTIVATED = "accounts.user.deactivated"
     USER_REACTIVATED = "accounts.user.reactivated"
     TOKEN_CREATED = "accounts.token.created"  # noqa: S105  # the name of an event

@@ -13,7 +13,7 @@ from approvals.absences import absences_around, concerned_seats
 from approvals.actions.delegations import end_all_around
 from approvals.actions.tokens import end_all_tokens
 from approvals.reach import lock_deciding, refresh_reachability, refuse_to_strand, rounds_within_reach, seats_of
-from gatekeeper.accounts.models import Theme, User
+from gatekeeper.accounts.models import CalendarLink, Theme, User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock
 from gatekeeper.common.errors import Conflict, FieldProblem, NotAllowed, Refused
@@ -254,8 +254,8 @@ def change_password(*, person: User, actor: User, password: str, clock: Clock = 
 def deactivate_person(*, person: User, actor: User, clock: Clock = database_clock) -> User:
     """Deactivate: the person cannot sign in or decide from the next request on; everything they did stays.
 
-    Absences of the person, and those in which they stand in, end; so do their API tokens, for good. Rounds whose
-    quorums become unreachable are flagged and their product managers told.
+    Absences of the person, and those in which they stand in, end; so do their API tokens and calendar address, for
+    good. Rounds whose quorums become unreachable are flagged and their product managers told.
     """
     require_administrator(actor)
     if person.pk == actor.pk:
@@ -271,6 +271,7 @@ def deactivate_person(*, person: User, actor: User, clock: Clock = database_cloc
     stored.is_active = False
     stored.save(update_fields=["is_active"])
     ended = end_all_tokens(stored, actor, at)
+    CalendarLink.objects.filter(person=stored).delete()
     _record(EventKind.USER_DEACTIVATED, actor, clock, {"user": stored.pk} | ({"tokens": ended} if ended else {}))
     end_all_around(ending, actor, at)
     refresh_reachability(seats, actor, clock)

@@ -139,3 +139,16 @@ class SignedIn(models.Model):
 
     def __str__(self) -> str:
         return f"{self.person} with {self.browser}"
+
+
+class CalendarLink(models.Model):
+    """The secret address under which a person's due dates are read without signing in; see `calendar_links`."""
+
+    person = models.OneToOneField(settings.AUTH_USER_MODEL, models.CASCADE, related_name="calendar_link")
+    number = models.CharField(max_length=32, help_text="Random; with the installation's key it gives the secret.")
+    digest = models.CharField(max_length=64, unique=True, help_text="SHA-256 of the secret.")
+    is_everything = models.BooleanField(default=False, help_text="Everything the person may see.")
+    made_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"Calendar of {self.person}"

@@ -2,10 +2,20 @@
 
 import json
 import logging
+import re
 from contextvars import ContextVar
 from datetime import UTC, datetime
 
 request_id: ContextVar[str] = ContextVar("request_id", default="")
+
+
+# Addresses that open something by themselves.
+_SECRETS = re.compile(r"(/calendar/)[^/\s?]+(\.ics)")
+
+
+def redacted(text: str) -> str:
+    """A line without the secrets that addresses hold."""
+    return _SECRETS.sub(r"\1…\2", text)
 
 
 class RequestIdFilter(logging.Filter):
@@ -18,12 +28,12 @@ class PlainFormatter(logging.Formatter):
     """For a terminal: level, where from, what."""
 
     def format(self, record: logging.LogRecord) -> str:
-        message = record.getMessage().replace("\n", "\\n").replace("\r", "\\r")
+        message = redacted(record.getMessage()).replace("\n", "\\n").replace("\r", "\\r")
         line = f"{record.levelname.lower()} {record.name}: {message}"
         if tail := getattr(record, "request_id", ""):
             line = f"{line} [{tail}]"
         if record.exc_info:
-            line = f"{line}\n{self.formatException(record.exc_info)}"
+            line = f"{line}\n{redacted(self.formatException(record.exc_info))}"
         return line
 
 
@@ -35,10 +45,10 @@ class JsonFormatter(logging.Formatter):
             "at": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "level": record.levelname.lower(),
             "logger": record.name,
-            "message": record.getMessage(),
+            "message": redacted(record.getMessage()),
         }
         if identity := getattr(record, "request_id", ""):
             entry["request_id"] = identity
         if record.exc_info:
-            entry["exception"] = self.formatException(record.exc_info)
+            entry["exception"] = redacted(self.formatException(record.exc_info))
         return json.dumps(entry)

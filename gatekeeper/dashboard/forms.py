@@ -175,6 +175,19 @@ class CalendarForm(forms.Form):
         return cleaned
 
 
+class CalendarLinkForm(forms.Form):
+    """What the calendar holds, and what is done with its address."""
+
+    holds = forms.ChoiceField(
+        label="It holds", widget=forms.RadioSelect,
+        choices=[
+            ("mine", "What concerns me\nReleases that I own, follow, or decide on at a gate that is ahead"),
+            ("everything", "Everything I may see\nEvery running release"),
+        ],
+    )  # fmt: skip
+    do = forms.ChoiceField(choices=[("change", ""), ("renew", ""), ("revoke", "")], required=False)
+
+
 class PersonForm(forms.Form):
     """A new person."""
 

@@ -4,6 +4,7 @@ from django.urls import path, register_converter
 
 from gatekeeper.common.tables import FORMATS
 from gatekeeper.dashboard.views import (
+    calendar,
     home,
     organisation,
     playbooks,
@@ -56,6 +57,8 @@ urlpatterns = [
     path("search/", search.search, name="search"),
     path("setup/", setup.setup, name="setup"),
     path("setup/playbooks/", setup.setup_playbooks, name="setup-playbooks"),
+    path("calendar/<str:secret>.ics", calendar.calendar_feed, name="calendar-feed"),
+    path("settings/calendar/", calendar.calendar_settings, name="calendar-settings"),
     path("settings/profile/", profile.profile, name="profile"),
     path("settings/password/", profile.password, name="password"),
     path("settings/sessions/", profile.sessions, name="sessions"),

@@ -18,6 +18,7 @@ from django.urls import resolve
 from django.utils import timezone
 from django.utils.http import urlsafe_base64_encode
 
+from approvals.actions.calendar_links import renew_calendar_link
 from approvals.actions.comments import add_comment
 from approvals.actions.decisions import NewCondition, record_decision
 from approvals.actions.delegations import make_delegation
@@ -30,6 +31,7 @@ from approvals.actions.tokens import create_token
 from approvals.links import decide_path
 from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, Submission
 from gatekeeper.accounts.actions import save_view
+from gatekeeper.accounts.calendar_links import secret_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.clock import Clock, database_clock, fixed_clock
@@ -478,6 +480,10 @@ def _name_settings(stage: Stage) -> None:
     )
     place.arguments |= {
         "settings-day-remove": {"entry": freeze.pk},
+        "calendar-feed": {
+            "secret": secret_of(renew_calendar_link(person=jonas, actor=jonas, is_everything=False)),
+        },
+        "calendar-feed/unknown": {"secret": "0123456789abcdefghijkl"},
         "away-of": {"person": jonas.pk},
         "away-assistant-of": {"person": jonas.pk},
         "away-end": {"delegation": planned.pk},
@@ -504,6 +510,7 @@ def _name_settings(stage: Stage) -> None:
     words = {"full_name": "Another Name", "email": "another@larkfield.example"}
     place.data |= {
         "profile": profile,
+        "calendar-settings": {"holds": "mine", "do": "renew"},
         "away": absence,
         "away-of": absence,
         "away-assistant": {"assistant": "Luca Romano (luca)"},

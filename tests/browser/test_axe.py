@@ -36,7 +36,8 @@ WIDE: ViewportSize = {"width": 1440, "height": 900}
 PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 # no pages: files, and parts that htmx puts into one
-NOT_PAGES = {"healthz", "readyz", "portfolio-export", "portfolio-figures-export", "portfolio-chart", "slips-export",
+NOT_PAGES = {"healthz", "readyz", "calendar-feed", "calendar-feed/unknown",
+             "portfolio-export", "portfolio-figures-export", "portfolio-chart", "slips-export",
              "portfolio-waivers-export", "portfolio-ledger-export", "settings-playbook-export",
              "settings-playbook-export-draft",
              "gate-record-pdf", "evidence-upload", "evidence-file", "evidence-file/submitted",

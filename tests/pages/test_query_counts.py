@@ -19,6 +19,7 @@ from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
 from pytest_django import DjangoDbBlocker
 
+from approvals.actions.calendar_links import renew_calendar_link
 from approvals.actions.comments import add_comment, edit_comment
 from approvals.actions.decisions import NewCondition, record_decision, revoke_decision
 from approvals.actions.delegations import make_delegation
@@ -29,6 +30,7 @@ from approvals.actions.seats import grant_seat
 from approvals.actions.tokens import create_token
 from approvals.links import decide_path
 from approvals.models import ApproverRole, Comment, Condition, Decision, Deliverable, Evidence, Submission
+from gatekeeper.accounts.calendar_links import secret_of
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
 from measures import forecasts
@@ -130,6 +132,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "notifications": ("pm", "/notifications/"),
     "profile": ("pm", "/settings/profile/"),
     "sessions": ("pm", "/settings/sessions/"),
+    "calendar-settings": ("pm", "/settings/calendar/"),
+    "calendar-feed": ("pm", "/calendar/{calendar}.ics"),
     "away": ("approver", "/settings/away/"),
     "away-of": ("administrator", "/settings/away/{approver}/"),
     "decide": ("approver", "{link}"),
@@ -155,7 +159,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
 }
 # Pages that show one thing, or lead elsewhere.
 NO_ROWS = {
-    "healthz", "readyz", "verify", "sign-in", "sign-in-again", "password-reset", "password-reset-sent",
+    "healthz", "readyz", "calendar-feed/unknown", "verify", "sign-in", "sign-in-again",
+    "password-reset", "password-reset-sent",
     "password-set", "password", "releases", "evidence-save", "evidence-file", "evidence-file/submitted",
     "release-activate", "release-rebaseline", "release-resume", "release-ship", "release-correct-date",
     "evidence-first-file", "saved-view", "saved-view-new",
@@ -325,6 +330,7 @@ class World:
             ),
             "waiting": waiting,
             "link": decide_path(waiting, self.cast.approver.pk),
+            "calendar": secret_of(self.cast.pm.calendar_link),
             "person": self.cast.second_approver.pk,
             "approver": self.cast.approver.pk,
             "group": self.cast.sales_group.pk,
@@ -372,6 +378,7 @@ def looked(
             actor=cast.pm,
         )  # fmt: skip
         release = activate_release(release_id=draft.pk, actor=cast.pm)
+        renew_calendar_link(person=cast.pm, actor=cast.pm, is_everything=True)
         world = World(cast, release, release.gates.order_by("position")[0])
         world.fill(FEW)
         look_at_all(world)  # what is remembered for ever after is asked for now
