@@ -1,6 +1,6 @@
 """What the pages of approvals ask of the apps above them, plugged in by those at start-up."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
 
@@ -45,12 +45,19 @@ def _not_forecast(_release: Release) -> Heading | None:
     return None
 
 
+def _no_trends(_releases: Sequence[Release], _health: Sequence[str], _today: date) -> dict[int, str]:
+    return {}
+
+
 @dataclass
 class ForecastPorts:
     """What is forecast. Until something that knows the past is plugged in, nothing is."""
 
     heading_of: Callable[[Release], Heading | None] = field(default=_not_forecast)
     """The stored forecast of a release and what stands beside it. One query at most."""
+
+    trends: Callable[[Sequence[Release], Sequence[str], date], dict[int, str]] = field(default=_no_trends)
+    """By release id: `better`, `worse` or `same` against 14 days ago, or empty. A fixed number of queries."""
 
 
 slips = SlipPorts()

@@ -9,6 +9,7 @@ urlpatterns = [
     path("docs/", api.docs, name="api-docs"),
     path("", include("releases.urls_api")),
     path("", include("approvals.urls_api")),
+    path("", include("measures.urls_api")),
     path("", include("notifications.urls_api")),
     path("", include("gatekeeper.dashboard.urls_api")),
 ]

@@ -20,8 +20,10 @@ class MeasuresConfig(AppConfig):
         from approvals import ports
         from gatekeeper.common.queue import nudge
         from measures.forecasts import heading_of
+        from measures.health import trends
         from releases import events
 
         post_migrate.connect(_guard, sender=self, dispatch_uid="guard measures")
         ports.forecasts.heading_of = heading_of
+        ports.forecasts.trends = trends
         events.after_commit.append(partial(nudge, "measures.tasks.forecast"))

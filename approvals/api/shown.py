@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
 
+from approvals import ports
 from approvals.pages.releases import allowed_to
 from approvals.pages.rows import health_of
 from gatekeeper.accounts.models import Scope, User
@@ -100,16 +101,22 @@ class ShownReleases:
         self.pinned: set[tuple[int, str]] = set()
         self._administers: bool | None = None
         self._held: dict[int, frozenset[str]] | None = None
-        self._all: dict[int, dict[str, str]] = {}
+        self.health: dict[int, rules.HealthMark] = {}
+        self.trends: dict[int, str] = {}
 
     def prepare(self, releases: Iterable[Release]) -> None:
         """What all releases of a page need: which gates are pinned, where a miss moves the others."""
         found = list(releases)
         _read_playbooks({release.playbook_id for release in found})
         self._held = permissions_by_product(self.user)
+        self.health = {release.pk: self._health_of(release) for release in found}
+        self.trends = ports.forecasts.trends(found, [self.health[release.pk].value for release in found], self.today)
         if slipped := [release.pk for release in found if release.open_slips]:
             rows = Gate.objects.filter(release__in=slipped, is_pinned=True).order_by().values_list("release", "key")
             self.pinned |= set(rows)
+
+    def _health_of(self, release: Release) -> rules.HealthMark:
+        return health_of(release, self.today, _words[release.playbook_id].names.get(release.current_gate, ""))
 
     def _permissions(self, release: Release) -> frozenset[str]:
         if self._held is None:
@@ -125,7 +132,7 @@ class ShownReleases:
         if release.state == ReleaseState.ACTIVE:
             delay = rules.forecast_days_late(release.next_due_on, bool(release.open_slips), today)
         current = next((cell.position for cell in cells if cell.key == release.current_gate), None)
-        health = health_of(release, today, names.get(release.current_gate, ""))
+        health = self.health[release.pk]
         target = release.target_on
         is_out = release.released_on is not None
         return {
@@ -133,7 +140,7 @@ class ShownReleases:
             "version": release.version,
             "name": release.name,
             "state": release.state,
-            "health": {"value": health.value, "reason": health.reason, "trend": None},
+            "health": {"value": health.value, "reason": health.reason, "trend": self.trends.get(release.pk) or None},
             "owner": release.owner.username if release.owner else None,
             "playbook": {"slug": release.playbook.slug, "version": release.playbook.version},
             "target_on": target,

@@ -147,7 +147,9 @@ class NotificationsView(ApiView):
     @describe("Your notices", answers={200: page_of("Notice")}, query=NoticeQuery)
     def get(self, request: ApiRequest) -> HttpResponseBase:
         """Newest first, in the words of the page."""
-        found = in_app_for(request.user).select_related("event__product", "event__release")
+        found = in_app_for(request.user).select_related(
+            "event__product", "event__release__product", "event__actor", "event__on_behalf_of"
+        )
         if "unread" in self.query:
             found = found.filter(read_at__isnull=self.query["unread"])
         words: dict[int, Any] = {}

@@ -95,6 +95,7 @@ TARGETS: Mapping[str, Target] = {
     "api-release-ship": Target("release-ship", bodies={"POST": {"released_on": soon(0)}}),
     "api-release-replan": Target("release-replan", bodies={"POST": _target}),
     "api-release-rebaseline": Target("release-rebaseline", bodies={"POST": {"reason": REASON}}),
+    "api-release-forecast": RELEASE,
     "api-gates": RELEASE,
     "api-gate": Target("gate"),
     "api-gate-verdict": Target("gate"),
