@@ -466,6 +466,7 @@ SPECTACULAR_SETTINGS = {
     "OAS_VERSION": "3.1.0",
     "SCHEMA_PATH_PREFIX": "/api/v1",
     "SCHEMA_COERCE_PATH_PK_SUFFIX": False,
+    "COMPONENT_SPLIT_REQUEST": True,  # so that a body says which of its texts may be empty
     "SERVE_PERMISSIONS": ["rest_framework.permissions.IsAuthenticated"],
     "POSTPROCESSING_HOOKS": ["gatekeeper.common.api.schema.finish"],
     "SERVERS": [{"url": "/"}],

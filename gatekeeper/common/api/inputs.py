@@ -42,12 +42,14 @@ class Words(serializers.ChoiceField):
 
 
 class Whole(serializers.IntegerField):
-    """A whole number; neither text nor truth is one."""
+    """A whole number; neither text nor truth is one, and 7.0 is 7, as JSON has it."""
 
     def __init__(self, *, least: int = 0, most: int = MOST_NUMBER, **kwargs: Any) -> None:
         super().__init__(min_value=least, max_value=most, **kwargs)
 
     def to_internal_value(self, data: Any) -> int:
+        if isinstance(data, float) and data.is_integer():
+            data = int(data)
         if isinstance(data, bool) or not isinstance(data, int):
             self.fail("invalid")
         return int(super().to_internal_value(data))
@@ -143,12 +145,12 @@ class QueryWords(serializers.CharField):
     """Words with commas between them; with `choices` nothing but those."""
 
     def __init__(self, *, choices: list[str] | None = None, most: int = 50, **kwargs: Any) -> None:
-        super().__init__(max_length=4000, **kwargs)
+        super().__init__(max_length=4000, trim_whitespace=False, **kwargs)
         self.known = choices
         self.most = most
 
     def to_internal_value(self, data: Any) -> list[str]:  # type: ignore[override]
-        found = [word.strip() for word in super().to_internal_value(data).split(",")]
+        found = super().to_internal_value(data).split(",")
         if "" in found or len(found) > self.most:
             raise serializers.ValidationError("Give words with commas between them.", "invalid")
         if self.known is not None and (unknown := sorted(set(found) - set(self.known))):

@@ -29,8 +29,10 @@ class _Lost(Exception):
 
 def key_of(request: HttpRequest) -> str:
     """The caller's key, or nothing."""
-    given = request.headers.get("Idempotency-Key", "")
-    if given and not _KEY.fullmatch(given):
+    given = request.headers.get("Idempotency-Key")
+    if given is None:
+        return ""
+    if not _KEY.fullmatch(given):
         raise ApiProblem(400, "malformed", "An Idempotency-Key has from 1 to 255 visible ASCII characters.")
     return given
 

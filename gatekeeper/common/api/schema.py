@@ -7,8 +7,10 @@ from typing import Any
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_parameter_type
 from drf_spectacular.utils import OpenApiParameter
+from rest_framework.serializers import CharField
 
 from gatekeeper.common.api import problems, shapes
+from gatekeeper.common.api.inputs import QueryWords
 from gatekeeper.common.api.views import Spec
 
 DESCRIPTION = """\
@@ -98,7 +100,12 @@ class ApiSchema(AutoSchema):
                     description = schema.pop("description", "")
                 found.append(
                     build_parameter_type(
-                        name=name, schema=schema, location=OpenApiParameter.QUERY, description=description
+                        name=name,
+                        schema=schema,
+                        location=OpenApiParameter.QUERY,
+                        description=description,
+                        explode=False if isinstance(field, QueryWords) else None,
+                        style="form" if isinstance(field, QueryWords) else None,
                     )
                 )
         if self.method == "POST":
@@ -113,6 +120,21 @@ class ApiSchema(AutoSchema):
             found.append(_header("If-None-Match", "The ETag of an earlier answer; 304 when it is still the same."))
         if self.spec.has_match:
             found.append(_header("If-Match", "The ETag of what was read; 412 when it has changed since."))
+        return found
+
+    def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
+        """Texts that must not be blank say so; words with commas between them say which."""
+        found = super()._map_serializer_field(field, direction, bypass_extensions)
+        if isinstance(field, QueryWords):
+            words = field.known
+            if field.field_name == "fields" and self.spec is not None and self.spec.shown is not None:
+                words = sorted(shapes.fields_of(self.spec.shown))
+            word = {"type": "string", "enum": list(words)} if words else {"type": "string", "pattern": "^[^,]+$"}
+            words_about_it = {"description": str(field.help_text)} if field.help_text else {}
+            return {"type": "array", "items": word, "minItems": 1, "maxItems": field.most} | words_about_it
+        is_text = isinstance(field, CharField) and found.get("type") == "string" and "pattern" not in found
+        if is_text and not field.allow_blank and field.trim_whitespace:
+            return found | {"pattern": r"\S"}
         return found
 
     def _path_parameter(self, name: str) -> dict[str, Any]:
