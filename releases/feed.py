@@ -14,6 +14,7 @@ from releases.models import Event, EventPosition
 
 # How many positions one page looks through, visible or not: a page costs the same for somebody who sees little.
 SCAN = 5000
+MOST_POSITION = 2**63 - 1
 
 # Where the data of an event names people, by id; outside they have their user names.
 PEOPLE = frozenset({"user", "owner", "person", "assistant", "absent", "stand_in", "mentions"})
@@ -30,7 +31,7 @@ class Feed:
 
 def events_after(user: User, position: int, limit: int) -> Feed:
     """At most `limit` events after a position. Two queries."""
-    bound = position + SCAN
+    bound = min(position + SCAN, MOST_POSITION)
     # asked first: what is published between the two questions lies beyond
     is_cut = EventPosition.objects.filter(position__gt=bound).exists()
     found = list(

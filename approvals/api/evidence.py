@@ -1,6 +1,7 @@
 """Evidence of a gate: read, saved, removed, downloaded; and the checks that engineering tools report."""
 
 import logging
+import re
 from typing import Any
 
 from django.core.files.uploadedfile import UploadedFile
@@ -63,7 +64,14 @@ EVIDENCE = shape(
         "saved_at": maybe(MOMENT),
     },
 )
-UPLOAD = an_object({"file": {"type": "string", "format": "binary"}, "note": TEXT, "expected_version": TEXT})
+UPLOAD = an_object(
+    {
+        "file": {"type": "string", "format": "binary"},
+        "note": TEXT,
+        "expected_version": {"type": "string", "pattern": "^[0-9]{1,9}$"},
+    },
+    optional=("note", "expected_version"),
+)
 
 
 def reads_drafts(request: ApiRequest, place: Place) -> bool:
@@ -212,7 +220,7 @@ class EvidenceView(GateApi):
             check_texts(data["note"])
             said["note"] = data["note"]
         if "expected_version" in data:
-            if not str(data["expected_version"]).isdecimal() or len(data["expected_version"]) > 9:
+            if not re.fullmatch("[0-9]{1,9}", str(data["expected_version"])):
                 raise ParseError("expected_version is not a number.")
             said["expected_version"] = int(data["expected_version"])
         return said

@@ -180,6 +180,21 @@ def test_an_addition_is_none(change: Callable[[Schema], Any]) -> None:
     assert breaks(schema(), changed) == []
 
 
+def test_a_part_of_an_answer_does_not_hide_what_the_whole_lost() -> None:
+    """`?fields=` may leave any field out, so that the answer is one or the other."""
+
+    def with_part(found: Schema) -> Schema:
+        whole = {"$ref": "#/components/schemas/Gate"}
+        part = {"type": "object", "properties": fields(found, "Gate"), "x-part": True}
+        gate_get(found)["responses"]["200"]["content"]["application/json"]["schema"] = {"anyOf": [whole, part]}
+        return found
+
+    changed = with_part(schema())
+    required(changed, "Gate").remove("due_on")
+    assert any("may now lack the field due_on" in one for one in breaks(with_part(schema()), changed))
+    assert breaks(schema(), with_part(schema())) == []
+
+
 def test_only_another_major_version_may_break() -> None:
     old, new = schema(), schema()
     assert breaks(old, new) == []

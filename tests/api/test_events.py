@@ -80,7 +80,18 @@ def test_events_come_in_order_with_names_and_are_not_sent_twice(cast: Cast) -> N
     relay_events()
     news = pm.get(f"/events/?after={last}", If_None_Match=tag)
     assert [one["kind"] for one in shown(news)["results"]] == [EventKind.WATCH_STARTED]
-    for query in ("after=-1", "after=x", "limit=0", "limit=501", "after=1&after=2", "since=0", "after=9" + "9" * 30):
+    end = pm.get(f"/events/?after={2**63 - 1}")
+    assert shown(end) == {"results": [], "last": 2**63 - 1, "has_more": False}
+    for query in (
+        "after=-1",
+        f"after={2**63}",
+        "after=x",
+        "limit=0",
+        "limit=501",
+        "after=1&after=2",
+        "since=0",
+        "after=9" + "9" * 30,
+    ):
         assert_problem(pm.get(f"/events/?{query}"), 400, "malformed")
     assert_problem(caller(cast.pm, "write").get("/events/"), 403, "insufficient_scope")
 

@@ -53,7 +53,9 @@ class _Side:
         here = self.resolved()
         for word in ("oneOf", "anyOf"):
             if word in here.schema:
-                return [variant for one in here.schema[word] for variant in here.inner(one).variants()]
+                found = [variant for one in here.schema[word] for variant in here.inner(one).variants()]
+                # what `?fields=` leaves of an answer needs no field and would hide that the whole lost one
+                return [variant for variant in found if not variant.schema.get("x-part")]
         if "allOf" in here.schema:
             merged: dict[str, Any] = {k: v for k, v in here.schema.items() if k != "allOf"}
             for one in here.schema["allOf"]:

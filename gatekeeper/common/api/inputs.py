@@ -16,7 +16,7 @@ from gatekeeper.common.errors import FieldProblem
 MOST_PER_PAGE = 100
 PER_PAGE = 50
 _DAY = re.compile(r"\d{4}-\d{2}-\d{2}", re.ASCII)
-_NUMBER = re.compile(r"\d{1,18}", re.ASCII)
+_NUMBER = re.compile(r"\d{1,19}", re.ASCII)
 MOST_NUMBER = 2**63 - 1
 
 

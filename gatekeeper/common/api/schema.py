@@ -4,13 +4,14 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.core.validators import RegexValidator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_parameter_type
 from drf_spectacular.utils import OpenApiParameter
 from rest_framework.serializers import CharField
 
 from gatekeeper.common.api import problems, shapes
-from gatekeeper.common.api.inputs import QueryWords
+from gatekeeper.common.api.inputs import Keyed, QueryWords
 from gatekeeper.common.api.views import Spec
 
 DESCRIPTION = """\
@@ -50,6 +51,8 @@ PATTERNS: Mapping[str, tuple[str, str]] = {
     "group": (r"^[^/]+$", "A group's name."),
 }
 MOST_KEY = "9223372036854775807"
+# no text can hold NUL
+TEXT, NOT_BLANK, WORD = r"^[^\x00]*$", r"^[^\x00]*[^\x00\s][^\x00]*$", r"^[^,\x00]+$"
 
 
 def _header(name: str, words: str, schema: shapes.Schema | None = None) -> dict[str, Any]:
@@ -94,6 +97,8 @@ class ApiSchema(AutoSchema):
         found = [self._path_parameter(name) for name in re.findall(r"{(\w+)}", self.path)]
         if self.spec.query is not None:
             for name, field in self.spec.query().fields.items():
+                if name == "fields" and not self._fields:
+                    continue
                 schema = self._map_serializer_field(field, "request")
                 if isinstance(schema, dict):
                     schema.pop("readOnly", None)
@@ -123,19 +128,26 @@ class ApiSchema(AutoSchema):
         return found
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
-        """Texts that must not be blank say so; words with commas between them say which."""
+        """Says what REST framework leaves out: blank texts, characters that nothing can hold, lists with commas."""
         found = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, QueryWords):
-            words = field.known
-            if field.field_name == "fields" and self.spec is not None and self.spec.shown is not None:
-                words = sorted(shapes.fields_of(self.spec.shown))
-            word = {"type": "string", "enum": list(words)} if words else {"type": "string", "pattern": "^[^,]+$"}
-            words_about_it = {"description": str(field.help_text)} if field.help_text else {}
-            return {"type": "array", "items": word, "minItems": 1, "maxItems": field.most} | words_about_it
-        is_text = isinstance(field, CharField) and found.get("type") == "string" and "pattern" not in found
-        if is_text and not field.allow_blank and field.trim_whitespace:
-            return found | {"pattern": r"\S"}
+            words = self._fields if field.field_name == "fields" else field.known
+            word = {"type": "string", "enum": list(words)} if words else {"type": "string", "pattern": WORD}
+            described = {"description": str(field.help_text)} if field.help_text else {}
+            return {"type": "array", "items": word, "minItems": 1, "maxItems": field.most} | described
+        if isinstance(field, Keyed):
+            return found | {"propertyNames": {"pattern": TEXT}}
+        if isinstance(field, CharField):
+            has_pattern = any(isinstance(one, RegexValidator) for one in field.validators)
+            if found.get("type") == "string" and not has_pattern:
+                return found | {"pattern": TEXT if field.allow_blank else NOT_BLANK}
         return found
+
+    @property
+    def _fields(self) -> list[str]:
+        """What `?fields=` may name."""
+        shown = self.spec.shown if self.spec is not None else None
+        return sorted(shapes.fields_of(shown)) if shown is not None else []
 
     def _path_parameter(self, name: str) -> dict[str, Any]:
         schema: dict[str, Any] = {"type": "integer", "minimum": 1, "maximum": int(MOST_KEY)}
@@ -178,6 +190,8 @@ class ApiSchema(AutoSchema):
         if self.method == "POST":
             headers["Idempotent-Replayed"] = {"schema": shapes.TEXT}
         found: dict[str, Any] = {"description": self.spec.summary, "headers": headers}
+        if schema is not None and self.method == "GET" and self._fields:
+            schema = {"anyOf": [schema, shapes.part_of(schema)]}
         content = {"application/json": {"schema": schema}} if schema is not None else {}
         content |= {media: {"schema": other} for media, other in self.spec.media.items()}
         if content:

@@ -82,6 +82,22 @@ def fields_of(schema: Schema) -> frozenset[str]:
     return frozenset(found.get("properties", ()))
 
 
+def part_of(schema: Schema) -> Schema:
+    """What `?fields=` leaves of an answer: any of its fields, or in a page any fields of each thing."""
+    name = schema.get("$ref", "").rpartition("/")[2]
+    found = _shapes.get(name, schema)
+    results = found.get("properties", {}).get("results")
+    if results is not None and name.endswith("Page"):
+        found = found | {"properties": found["properties"] | {"results": listed(part_of(results["items"]))}}
+    else:
+        found = {word: value for word, value in found.items() if word != "required"}
+    found = found | {"x-part": True}
+    if not name:
+        return found
+    _shapes[f"{name}Part"] = found
+    return ref(f"{name}Part")
+
+
 def all_shapes() -> dict[str, Schema]:
     """Every shape by its name, for the schema."""
     return dict(sorted(_shapes.items()))
