@@ -1,9 +1,13 @@
 """A wrong environment stops the start with one clear line; a right one is enough."""
 
+import json
 import re
 import subprocess
 import sys
+from collections.abc import Iterator
 from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Protocol
 
 import pytest
 
@@ -44,18 +48,78 @@ MALFORMED = {
 }
 
 
-def start(tmp_path: Path, code: str = "import django; django.setup()", **variables: str) -> subprocess.CompletedProcess:
-    """Start Python with the product's settings and these variables only."""
-    environment = plain_environment(
-        DJANGO_SETTINGS_MODULE="gatekeeper.settings", **({"VAR_DIR": str(tmp_path / "var")} | variables)
-    )
-    return subprocess.run(
-        [sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False
-    )
+# Reads cases line by line and forks for each: what every start imports is imported once, the settings in each fork.
+FORK = """
+import json, os, sys, traceback
+import celery.schedules, django.core.management, django.template, environ
+for line in sys.stdin:
+    case = json.loads(line)
+    if (child := os.fork()) == 0:
+        for number in (1, 2):
+            os.dup2(os.open(case["files"][number - 1], os.O_WRONLY | os.O_CREAT), number)
+        os.environ.clear()
+        os.environ.update(case["environment"])
+        status = 0
+        try:
+            exec(case["code"], {})
+        except SystemExit as end:
+            status = end.code or 0
+        except BaseException:
+            traceback.print_exc()
+            status = 1
+        sys.stdout.flush()
+        os._exit(status)
+    print(os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]), flush=True)
+"""
+
+
+class Start(Protocol):
+    """Starts Python with the product's settings and these variables only."""
+
+    def __call__(
+        self, folder: Path, code: str = "import django; django.setup()", **variables: str
+    ) -> subprocess.CompletedProcess[str]: ...
+
+
+@pytest.fixture(scope="module")
+def start() -> Iterator[Start]:
+    with subprocess.Popen(
+        [sys.executable, "-c", FORK],
+        cwd=ROOT, env=plain_environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True,
+    ) as process:  # fmt: skip
+        assert process.stdin is not None
+        assert process.stdout is not None
+        into, out = process.stdin, process.stdout
+
+        def run(
+            folder: Path, code: str = "import django; django.setup()", **variables: str
+        ) -> subprocess.CompletedProcess[str]:
+            environment = plain_environment(
+                DJANGO_SETTINGS_MODULE="gatekeeper.settings", **({"VAR_DIR": str(folder / "var")} | variables)
+            )
+            with TemporaryDirectory() as place:
+                files = [Path(place, name) for name in ("out", "err")]
+                case = {"code": code, "environment": environment, "files": [str(path) for path in files]}
+                into.write(f"{json.dumps(case)}\n")
+                into.flush()
+                status = int(out.readline())
+                return subprocess.CompletedProcess(code, status, *[path.read_text() for path in files])
+
+        yield run
+        into.close()
+
+
+def test_a_fork_starts_as_python_itself_does(start: Start, tmp_path: Path) -> None:
+    environment = plain_environment(DJANGO_SETTINGS_MODULE="gatekeeper.settings", VAR_DIR=str(tmp_path), PORT="80000")
+    code = "import django; django.setup()"
+    alone = subprocess.run([sys.executable, "-c", code], cwd=ROOT, env=environment, capture_output=True, text=True)
+    forked = start(tmp_path, code, VAR_DIR=str(tmp_path), PORT="80000")
+    assert (alone.returncode, alone.stdout, alone.stderr) == (forked.returncode, forked.stdout, forked.stderr)
+    assert alone.returncode == 3
 
 
 @pytest.mark.parametrize("name", MALFORMED)
-def test_a_malformed_variable_is_named_with_what_is_expected(name: str, tmp_path: Path) -> None:
+def test_a_malformed_variable_is_named_with_what_is_expected(start: Start, name: str, tmp_path: Path) -> None:
     result = start(tmp_path, **{name: MALFORMED[name]})
     expected = next(variable.expected for variable in VARIABLES if variable.name == name)
     assert result.returncode == 3
@@ -81,7 +145,7 @@ def test_what_a_shell_sets_for_an_instance_reaches_no_test() -> None:
 
 
 @pytest.mark.parametrize("name", [name for name in PRODUCTION if name != "PRODUCTION"])
-def test_production_asks_for_what_is_missing(name: str, tmp_path: Path) -> None:
+def test_production_asks_for_what_is_missing(start: Start, name: str, tmp_path: Path) -> None:
     result = start(tmp_path, **{key: value for key, value in PRODUCTION.items() if key != name})
     assert result.returncode == 3
     assert result.stderr.startswith(f"gatekeeper cannot start: {name} is missing. Expected: ")
@@ -92,19 +156,19 @@ def test_production_asks_for_what_is_missing(name: str, tmp_path: Path) -> None:
     ("name", "value"),
     [("BASE_URL", "http://gates.example.com"), ("DATABASE_URL", "sqlite:////tmp/x.sqlite3"), ("DEBUG", "1")],
 )
-def test_production_refuses_embedded_habits(name: str, value: str, tmp_path: Path) -> None:
+def test_production_refuses_embedded_habits(start: Start, name: str, value: str, tmp_path: Path) -> None:
     result = start(tmp_path, **(PRODUCTION | {name: value}))
     assert result.returncode == 3
     assert f"gatekeeper cannot start: {name}" in result.stderr
 
 
-def test_a_secret_is_never_printed(tmp_path: Path) -> None:
+def test_a_secret_is_never_printed(start: Start, tmp_path: Path) -> None:
     result = start(tmp_path, DATABASE_URL="mysql://user:hidden-word@host/name", SECRET_KEY="hidden-word")
     assert "DATABASE_URL" in result.stderr
     assert "hidden-word" not in result.stderr
 
 
-def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
+def test_a_folder_that_cannot_be_made_is_named(start: Start, tmp_path: Path) -> None:
     blocked = tmp_path / "file"
     blocked.write_text("")
     result = start(tmp_path, VAR_DIR=str(blocked / "var"))
@@ -112,7 +176,7 @@ def test_a_folder_that_cannot_be_made_is_named(tmp_path: Path) -> None:
     assert result.stderr.startswith("gatekeeper cannot start: VAR_DIR")
 
 
-def test_the_embedded_key_is_made_once_and_private(tmp_path: Path) -> None:
+def test_the_embedded_key_is_made_once_and_private(start: Start, tmp_path: Path) -> None:
     code = "from django.conf import settings; print(settings.SECRET_KEY)"
     first, second = start(tmp_path, code), start(tmp_path, code)
     assert first.stdout == second.stdout
@@ -129,7 +193,7 @@ def test_the_deploy_check_is_clean_in_production(tmp_path: Path) -> None:
     assert result.returncode == 0, result.stderr
 
 
-def test_https_turns_on_everything_that_needs_it(tmp_path: Path) -> None:
+def test_https_turns_on_everything_that_needs_it(start: Start, tmp_path: Path) -> None:
     code = (
         "from django.conf import settings as s; print(s.SESSION_COOKIE_NAME, s.SESSION_COOKIE_SECURE, "
         "s.CSRF_COOKIE_SECURE, s.SECURE_SSL_REDIRECT, s.SECURE_HSTS_SECONDS)"

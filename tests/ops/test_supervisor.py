@@ -1,13 +1,14 @@
 """`manage.py run_all` with its real processes."""
 
 import os
+import random
 import re
 import shutil
 import signal
 import socket
 import urllib.error
 import urllib.request
-from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -20,16 +21,22 @@ pytestmark = [
     pytest.mark.skipif("postgres" in os.environ.get("DATABASE_URL", ""), reason="the embedded default's own"),
 ]
 
+# seconds: long enough for a machine that does much else
+PATIENCE = 120
+
 
 def free_port() -> int:
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+    """A port below those that the system gives away by itself, so that nobody else gets it meanwhile."""
+    while True:
+        port = random.SystemRandom().randrange(10_000, 30_000)
+        with socket.socket() as probe, suppress(OSError):
+            probe.bind(("127.0.0.1", port))
+            return port
 
 
 def status_of(port: int, path: str) -> int:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as response:
+        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=30) as response:
             return int(response.status)
     except urllib.error.HTTPError as error:
         return error.code
@@ -63,97 +70,83 @@ def group_is_gone(pid: int) -> bool:
     return False
 
 
-@pytest.fixture
-def port() -> int:
-    return free_port()
+def run_all(var: Path, port: int) -> Process:
+    """The instance on a folder; use as `with run_all(var, port) as instance:`."""
+    return Process("manage.py", "run_all", env=plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0"))
 
 
 @pytest.fixture(scope="module")
-def first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """What a first start leaves behind: a migrated database and the collected files."""
-    folder = tmp_path_factory.mktemp("first") / "var"
-    environment = plain_environment(VAR_DIR=str(folder), DEMO="0")
-    with Process("manage.py", "run_all", "--prepare-only", env=environment) as first:
-        assert first.popen.wait(120) == 0, first.output()
-        assert "Preparing the database" in first.output()
-    return folder
+def after_first_start(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The first start of all, on an empty folder, ended by force; what it leaves behind is what the others start on."""
+    var, port = tmp_path_factory.mktemp("first") / "var", free_port()
+    with run_all(var, port) as first:
+        wait_until(lambda: status_of(port, "/healthz") != 0, PATIENCE, first.output)
+        assert status_of(port, "/admin/login/") == 200, "migrated before the web answers"
+        assert first.output().count("Preparing the database ...") == 1
+        first.wait_for("Ctrl-C stops everything", PATIENCE)
+        children = children_of(first.pid)
+        assert set(children) == {"web", "worker", "beat"}
+
+        first.popen.send_signal(signal.SIGKILL)
+        first.popen.wait(PATIENCE)
+        wait_until(lambda: all(group_is_gone(pid) for pid in children.values()), PATIENCE)
+    return var
 
 
-@pytest.fixture
-def var(tmp_path: Path, first_start: Path) -> Path:
-    return Path(shutil.copytree(first_start, tmp_path / "var"))
+def test_a_first_start_migrates_before_the_web_answers_and_killed_leaves_no_orphans(after_first_start: Path) -> None:
+    assert (after_first_start / "gatekeeper.sqlite3").exists()
 
 
-@pytest.fixture
-def instance(var: Path, port: int) -> Iterator[Process]:
-    environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
-    with Process("manage.py", "run_all", env=environment) as process:
-        process.wait_for("Ctrl-C stops everything", 60)
-        yield process
+def test_the_next_start_prepares_nothing_refuses_a_second_restarts_the_killed_and_stops_all(
+    after_first_start: Path, tmp_path: Path
+) -> None:
+    var, port = Path(shutil.copytree(after_first_start, tmp_path / "var")), free_port()
+    with run_all(var, port) as instance:
+        instance.wait_for("Ctrl-C stops everything", PATIENCE)
+        assert "Preparing" not in instance.output()
+        assert f"Gatekeeper is at http://localhost:{port}" in instance.output()
+        assert f"Mails are written to {var}/mail" in instance.output()
+        wait_until(lambda: status_of(port, "/readyz") == 200, PATIENCE, instance.output)
+        assert status_of(port, "/admin/login/") == 200
+        first = children_of(instance.pid)
+        assert set(first) == {"web", "worker", "beat"}
+
+        with run_all(var, free_port()) as second:
+            assert second.popen.wait(PATIENCE) == 1
+            assert "already running" in second.output()
+        assert children_of(instance.pid) == first
+
+        for name in ("worker", "web", "beat"):
+            os.kill(first[name], signal.SIGKILL)
+
+        def are_back() -> bool:
+            now = children_of(instance.pid)
+            return set(now) == set(first) and not set(now.values()) & set(first.values())
+
+        wait_until(are_back, PATIENCE, instance.output)
+        again = children_of(instance.pid)
+        for name in first:
+            assert re.search(rf"{name} +\| was killed by signal 9; starting it again", instance.output())
+        wait_until(lambda: status_of(port, "/healthz") == 200, PATIENCE, instance.output)
+
+        instance.popen.send_signal(signal.SIGTERM)
+        assert instance.popen.wait(PATIENCE) == 0
+        wait_until(lambda: all(group_is_gone(pid) for pid in (*first.values(), *again.values())), PATIENCE)
+        assert "Stopped." in instance.output()
 
 
-def test_starts_all_restarts_the_killed_and_stops_all(instance: Process, port: int, var: Path) -> None:
-    assert f"Gatekeeper is at http://localhost:{port}" in instance.output()
-    assert f"Mails are written to {var}/mail" in instance.output()
-    wait_until(lambda: status_of(port, "/readyz") == 200, 30, instance.output)
-    first = children_of(instance.pid)
-    assert set(first) == {"web", "worker", "beat"}
-
-    for name in ("worker", "web", "beat"):
-        os.kill(first[name], signal.SIGKILL)
-    wait_until(lambda: set(children_of(instance.pid)) == set(first), 20, instance.output)
-    second = children_of(instance.pid)
-    assert not set(first.values()) & set(second.values())
-    for name in first:
-        assert re.search(rf"{name} +\| was killed by signal 9; starting it again", instance.output())
-    wait_until(lambda: status_of(port, "/healthz") == 200, 20, instance.output)
-
-    instance.popen.send_signal(signal.SIGTERM)
-    assert instance.popen.wait(20) == 0
-    assert all(group_is_gone(pid) for pid in (*first.values(), *second.values()))
-    assert "Stopped." in instance.output()
-
-
-def test_no_orphans_when_the_supervisor_is_killed(instance: Process) -> None:
-    children = children_of(instance.pid)
-    instance.popen.send_signal(signal.SIGKILL)
-    instance.popen.wait(5)
-    wait_until(lambda: all(group_is_gone(pid) for pid in children.values()), 20)
-
-
-def test_a_second_one_on_the_same_folder_is_refused(instance: Process, var: Path) -> None:
-    environment = plain_environment(VAR_DIR=str(var), PORT=str(free_port()), DEMO="0")
-    with Process("manage.py", "run_all", env=environment) as second:
-        assert second.popen.wait(20) == 1
-        assert "already running" in second.output()
-
-
-def test_a_taken_port_is_named(var: Path) -> None:
+def test_a_taken_port_is_named_and_what_only_prepares_does_not_mind(after_first_start: Path, tmp_path: Path) -> None:
+    var = Path(shutil.copytree(after_first_start, tmp_path / "var"))
     with socket.socket() as taken:
         taken.bind(("127.0.0.1", 0))
         taken.listen()
         port = taken.getsockname()[1]
-        environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
-        with Process("manage.py", "run_all", env=environment) as process:
-            assert process.popen.wait(60) == 1
+        with run_all(var, port) as process:
+            assert process.popen.wait(PATIENCE) == 1
             assert f"Cannot listen on 127.0.0.1 port {port}" in process.output()
-
-
-def test_the_second_start_prepares_nothing_and_answers(var: Path, port: int) -> None:
-    environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
-    with Process("manage.py", "run_all", env=environment) as second:
-        wait_until(lambda: status_of(port, "/admin/login/") == 200, 20, second.output)
-        assert "Preparing" not in second.output()
-
-
-def test_an_unmigrated_database_is_migrated_before_the_web_answers(var: Path, port: int) -> None:
-    for file in var.glob("gatekeeper.sqlite3*"):
-        file.unlink()
-    environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
-    with Process("manage.py", "run_all", env=environment) as process:
-        wait_until(lambda: status_of(port, "/healthz") == 200, 90, process.output)
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}/admin/login/", timeout=5) as page:
-            assert page.status == 200
+        environment = plain_environment(VAR_DIR=str(var), PORT=str(port), DEMO="0")
+        with Process("manage.py", "run_all", "--prepare-only", env=environment) as process:
+            assert process.popen.wait(PATIENCE) == 0, process.output()
 
 
 def test_pauses_grow_to_half_a_minute() -> None:
