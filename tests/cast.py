@@ -16,7 +16,7 @@ from typing import Any
 import pytest
 from django.apps import apps
 from django.contrib.auth.models import Group, Permission
-from django.db import connection
+from django.db import connection, transaction
 from django.db.models import Model
 
 from approvals.actions.decisions import NewCondition, record_decision
@@ -397,13 +397,14 @@ class _Recorded:
 def recorded_cast() -> Cast:
     """What `make_cast` makes in an empty database: by the actions the first time, row for row afterwards."""
     permissions = list(Permission.objects.order_by("pk").values_list("pk", "codename"))
-    # a test that flushed the database has left other permissions behind
+    # another database, or other rights in it
     if _Recorded.cast is None or _Recorded.permissions != permissions:
         made = make_cast()
         _Recorded.permissions, _Recorded.cast = permissions, made
         _Recorded.rows = {table: rows for table, rows in everything().items() if rows}
     else:
-        with connection.cursor() as cursor:
+        # in one transaction, since rows may come before those that they refer to
+        with transaction.atomic(), connection.cursor() as cursor:
             for table, rows in _Recorded.rows.items():
                 places = ", ".join([f"({', '.join(['%s'] * len(rows[0]))})"] * len(rows))
                 cursor.execute(f'INSERT INTO "{table}" VALUES {places}', [value for row in rows for value in row])
