@@ -321,7 +321,7 @@ def _name_addresses(place: Place, review: Submission, decision: Decision) -> Non
     of_release = (
         "release", "release-activity", "release-conditions", "release-forecast", "release-replans", "release-edit",
         "release-hold", "release-cancel", "release-replan", "release-watch", "release-stakeholders",
-        "release-stakeholder-remove",
+        "release-stakeholder-remove", "release-report",
     )  # fmt: skip
     names |= {name: {"product": slug} for name in of_product}
     names |= {name: release("W.work") for name in of_release}

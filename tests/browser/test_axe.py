@@ -37,7 +37,8 @@ PHONE: ViewportSize = {"width": 390, "height": 844}
 NARROW: ViewportSize = {"width": 320, "height": 640}
 # no pages: files, and parts that htmx puts into one
 NOT_PAGES = {"healthz", "readyz", "calendar-feed", "calendar-feed/unknown",
-             "portfolio-export", "portfolio-figures-export", "portfolio-chart", "slips-export",
+             "portfolio-export", "portfolio-pdf", "release-report", "portfolio-figures-export", "portfolio-chart",
+             "slips-export",
              "portfolio-waivers-export", "portfolio-ledger-export", "settings-playbook-export",
              "settings-playbook-export-draft",
              "gate-record-pdf", "evidence-upload", "evidence-file", "evidence-file/submitted",

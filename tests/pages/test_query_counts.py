@@ -70,6 +70,8 @@ PAGES: Mapping[str, tuple[str, str]] = {
     "portfolio/by pm": ("pm", "/portfolio/?group=pm&sort=-slip"),
     "portfolio-export": ("executive", "/portfolio/export.csv?state=all"),
     "portfolio-export/xlsx": ("executive", "/portfolio/export.xlsx?state=all"),
+    "portfolio-pdf": ("executive", "/portfolio/export.pdf"),
+    "release-report": ("pm", f"{FULL}report.pdf"),
     "portfolio-figures-export": ("executive", "/portfolio/figures.csv"),
     "portfolio-chart": ("executive", "/portfolio/charts/declines.svg"),
     "saved-views": ("executive", "/portfolio/views/"),

@@ -133,14 +133,17 @@ def release_path(release: Release) -> str:
 class Portfolio(PortfolioFigures):
     """One page of the portfolio for one person."""
 
-    def __init__(self, user: User, filters: Filters, now: datetime, today: date, number: str = "1") -> None:
+    def __init__(
+        self, user: User, filters: Filters, now: datetime, today: date, number: str = "1", *, per_page: int = 0
+    ) -> None:
         super().__init__(user, filters, now, today)
         self.number = number
+        self.per_page = per_page or PER_PAGE
 
     @cached_property
     def page(self) -> Page[Release]:
         rows = ordered(self.found, self.filters).select_related("product", "product__line", "owner")
-        paginator = _Counted(rows, PER_PAGE)
+        paginator = _Counted(rows, self.per_page)
         paginator.count = self.figures.total
         return paginator.get_page(self.number)
 

@@ -16,18 +16,22 @@ from approvals.pages.debts import waiver_rows
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.calendars import day_of
 from gatekeeper.common.tables import table_response
-from gatekeeper.common.templatetags.gk import GATE_WORDS, changed_query
+from gatekeeper.common.templatetags.gk import GATE_WORDS, changed_query, day
 from gatekeeper.dashboard import export
 from gatekeeper.dashboard.queries.chips import chips_for
 from gatekeeper.dashboard.queries.figures import PortfolioFigures
 from gatekeeper.dashboard.queries.filters import GROUPS, filtered, ordered, read_filters
 from gatekeeper.dashboard.queries.ledger_pages import LEDGERS, Ledger, rows_of
 from gatekeeper.dashboard.queries.ledgers import waived_gates
-from gatekeeper.dashboard.queries.portfolio import Portfolio
+from gatekeeper.dashboard.queries.portfolio import Portfolio, history_rows
 from gatekeeper.dashboard.queries.portfolio_charts import KEYS, Cards
 from gatekeeper.dashboard.queries.saved_views import view_menu
+from gatekeeper.dashboard.queries.words import counted
+from gatekeeper.dashboard.views.paper import history_tiles, paper_sheet, paper_tiles, pdf_response
 
 WAIVERS_PER_PAGE = LEDGER_ROWS = 50
+# rows of the dashboard on paper: some ten pages
+MOST_ON_PAPER = 300
 IN_FORCE = "in-force"
 
 logger = logging.getLogger(__name__)
@@ -65,6 +69,39 @@ def portfolio_export(request: SignedInRequest, form: str) -> StreamingHttpRespon
     rows = export.history_rows(found) if filters.is_history else export.release_rows(found, today)
     logger.info("Person %s exported the portfolio", request.user.pk)
     return table_response(rows, name=f"portfolio-{today.isoformat()}", form=form, sheet="Portfolio")
+
+
+@login_required
+@require_GET
+def portfolio_pdf(request: SignedInRequest) -> HttpResponse:
+    """The dashboard on paper: `?paper=letter` for the other side of the sea."""
+    from gatekeeper.dashboard import pdf  # costs a quarter of a second, for those who ask alone
+
+    now = timezone.now()
+    today, filters = day_of(now), read_filters(request.GET)
+    board = Portfolio(request.user, filters, now, today, per_page=MOST_ON_PAPER)
+    left_out = board.figures.total - len(board.releases)
+    chosen = [f"{chip.label}: {chip.words}" for chip in chips_for(board, request.GET) if chip.words]
+    if filters.text:
+        chosen.append(f"Text: {filters.text}")
+    chosen.append("All products" if board.sees_everything else f"Products that {request.user} may see")
+    total = board.figures.total
+    sheet = paper_sheet(
+        request, now, title="Recorded history" if filters.is_history else "Portfolio",
+        sub=f"{counted(total, 'release')} · as of {day(today)}, {timezone.localtime(now):%H:%M %Z}",
+        filters=" · ".join(chosen),
+    )  # fmt: skip
+    if filters.is_history:
+        content = pdf.history_pdf(
+            sheet, tiles=history_tiles(board), rows=history_rows(board.releases), left_out=left_out
+        )  # fmt: skip
+    else:
+        content = pdf.portfolio_pdf(
+            sheet, tiles=paper_tiles(board), columns=board.columns, groups=board.groups, left_out=left_out,
+            cards=Cards(board, request.GET).all() if total else [],
+        )  # fmt: skip
+    logger.info("Person %s exported the portfolio as PDF", request.user.pk)
+    return pdf_response(content, f"portfolio-{today.isoformat()}.pdf")
 
 
 @login_required
