@@ -121,6 +121,15 @@ def replay(events: Iterable[Event]) -> Past:
 # --- Now ----------------------------------------------------------------------------------------------------------
 
 
+def present_verdict(status: GateStatus) -> str:
+    """`go` or `no_go` alone: nothing more is loaded for it than the status knows."""
+    return _verdict(status.facts.gate.state, status.blockers)
+
+
+def _verdict(state: str, blockers: Sequence[Blocker]) -> str:
+    return GO if state in PASSED and not blockers else NO_GO
+
+
 def present_answer(status: GateStatus) -> Answer:
     """The engine's answer of today."""
     facts = status.facts
@@ -168,15 +177,14 @@ def _excused(kind: str, subject: str, by: str, reason: str, until: date) -> Bloc
 def _answer(
     facts: GateFacts, state: str, blockers: Sequence[Blocker], satisfied: Sequence[Blocker], waived: Sequence[Blocker]
 ) -> Answer:
-    is_go = state in PASSED and not blockers
-    name = facts.gate.name
-    if is_go:
+    verdict, name = _verdict(state, blockers), facts.gate.name
+    if verdict == GO:
         summary = f"{name} is {GateState(state).label.lower()}."
     elif len(blockers) == 1:
         summary = blockers[0].message
     else:
         summary = f"{name} is not passed: {len(blockers)} things are in the way."
-    return Answer(GO if is_go else NO_GO, summary, state, tuple(satisfied), tuple(blockers), tuple(waived))
+    return Answer(verdict, summary, state, tuple(satisfied), tuple(blockers), tuple(waived))
 
 
 # --- Then ---------------------------------------------------------------------------------------------------------

@@ -32,6 +32,7 @@ from approvals.pages.since import Since, since_when
 from approvals.pages.words import joined as joined
 from approvals.permissions import Holder
 from approvals.status import GateStatus, RoleStatus, free_seat, gate_status, vote_refusal
+from approvals.verdicts import GO, present_verdict
 from gatekeeper.accounts.models import User
 from gatekeeper.common.errors import Blocker
 from releases import rules as release_rules
@@ -509,6 +510,11 @@ class GatePage:
     @cached_property
     def check_lines(self) -> list[CheckLine]:
         return check_lines(self.facts)
+
+    @property
+    def is_go(self) -> bool:
+        """What a pipeline is told that asks whether the gate is open."""
+        return present_verdict(self.status) == GO
 
     @property
     def checks_words(self) -> str:

@@ -10,7 +10,7 @@ from approvals.actions.people import create_person
 from gatekeeper.common.calendars import day_of
 from releases.actions.products import grant_product_permission
 from releases.models import Event, Release
-from tests.api.conftest import BASE, Caller, assert_problem, caller, shown
+from tests.api.conftest import BASE, Caller, assert_problem, caller, shown, signed_in
 from tests.cast import COMPLETENESS, MARKET, READINESS, SMALL_PLAYBOOK, Cast, make_playbook
 
 R = "/releases/router/5.2/"
@@ -46,6 +46,7 @@ def test_a_gate_is_prepared_submitted_and_decided(cast: Cast, pm: Caller, releas
     refused = assert_problem(pm.post(f"{G}submit/"), 422, "blocked")
     assert refused["blockers"] == [b for b in gate["blockers"] if b["code"] == "deliverable_missing"]
     assert shown(pm.get(f"{G}verdict/"))["verdict"] == "no_go"
+    assert "Pipelines are told: <b>no go</b>" in signed_in(cast.pm).client.get(G).content.decode()
     saved = pm.put(f"{G}evidence/brief/", {"text": "There is a market."})
     assert (shown(saved)["version"], shown(saved)["kind"]) == (1, "text")
     before = timezone.now()
@@ -69,6 +70,7 @@ def test_a_gate_is_prepared_submitted_and_decided(cast: Cast, pm: Caller, releas
     seller.post(f"{G}decisions/", {"round": 1, "role": "sales", "verdict": "approve"})
     after = shown(pm.get(f"{G}verdict/"))
     assert (after["verdict"], after["state"], after["blockers"]) == ("go", "approved", [])
+    assert "Pipelines are told: <b>go</b>" in signed_in(cast.pm).client.get(G).content.decode()
     # the pipeline asks for the past, too
     past = shown(pm.get(f"{G}verdict/?as_of={before.isoformat().replace('+', '%2B')}"))
     assert (past["verdict"], past["state"]) == ("no_go", "open")
