@@ -15,6 +15,8 @@ from releases.models import DateMove, Release
 
 MOST_REPORTS = 12
 SHORT = timedelta(days=100)
+# Marks nearer to each other than this share of the axis run into one another.
+CLOSE = 0.03
 MOVED = "moved"
 
 
@@ -55,7 +57,10 @@ def report_days(first: date, last: date) -> list[date]:
     if last - first < SHORT:
         between = [first + timedelta(days=7 * week) for week in range(1, (last - first).days // 7 + 1)]
     else:
-        between = month_starts(first, last, MOST_REPORTS)
+        # Beside the two ends there is no room for another mark.
+        room = (last - first) * CLOSE
+        months = month_starts(first, last, MOST_REPORTS)
+        between = [on for on in months if first + room < on < last - room]
     return sorted({first, *between, last})
 
 
@@ -148,7 +153,7 @@ def _series(release: Release, line: _Line, position: int, number: int, first: da
     ledger = reverse("release-replans", args=[release.product.slug, release.version])
     before: date | None = None
     for on in report_days(first, last):
-        if on >= end and passed:
+        if passed and (on >= end or (on > first and end - on < (last - first) * CLOSE)):
             break
         planned = line.planned(on)
         if planned is None:

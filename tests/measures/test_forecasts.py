@@ -2,12 +2,14 @@
 
 import io
 from datetime import date
+from typing import Any
 
 import pytest
 from django.core.management import call_command
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
+from gatekeeper.common import queue
 from measures import forecasts
 from measures.forecasts import refresh, stored_forecast
 from measures.invariants import check_forecasts
@@ -15,7 +17,7 @@ from measures.models import Forecast, Statement
 from measures.outlook import Outlook
 from releases.actions.releases import cancel_release, hold_release, resume_release, ship_release
 from releases.actions.replan import replan_release
-from releases.models import Release
+from releases.models import Product, Release
 from releases.rules import TARGET
 from tests.cast import (
     ASSESSMENT,
@@ -164,3 +166,40 @@ def test_queries_do_not_grow_with_releases_and_the_command_tells_how_far_it_is(c
     call_command("forecast", stdout=out, stderr=err)
     assert "6 releases forecast" in out.getvalue()
     assert "6 of 6 releases" in err.getvalue()
+
+
+def test_a_commit_wakes_the_task_and_a_task_without_time_leaves_the_rest_to_another(
+    cast: Cast, monkeypatch: pytest.MonkeyPatch, django_capture_on_commit_callbacks: Any
+) -> None:
+    sent: list[str] = []
+    monkeypatch.setattr(queue, "_send", sent.append)
+    with django_capture_on_commit_callbacks(execute=True):
+        for number in range(3):
+            active_release(cast, f"1.{number}")
+    assert "measures.tasks.forecast" in sent
+    sent.clear()
+    monkeypatch.setattr(forecasts, "CHUNK", 1)
+    with django_capture_on_commit_callbacks(execute=True):
+        assert refresh(clock=at(0), seconds=0) == 1
+    assert sent == ["measures.tasks.forecast"]
+    assert refresh(clock=at(0)) == 2
+
+
+def test_history_that_is_loaded_is_learned_from_and_scored_once(cast: Cast) -> None:
+    from measures.backtest import keep_next
+    from measures.models import Backtest
+    from tests.releases.history_files import load, milestone
+
+    release = active_release(cast)
+    assert keep_next(clock=at(1)) is False
+    load(*[
+        milestone(number, f"alpha {number}", f"2020-{number:02}-10", f"2020-{number:02}-10", f"2020-{number:02}-12")
+        for number in range(1, 11)
+    ])  # fmt: skip
+    Product.objects.exclude(pk=cast.product.pk).update(line=cast.line)
+    refresh(clock=at(1))
+    said = the_outlook(release).of(MARKET)
+    assert said is not None
+    assert (said.source, said.samples) == ("line", 9)
+    assert [keep_next(clock=at(1)), keep_next(clock=at(1))] == [True, False]
+    assert Backtest.objects.get().n > 0
