@@ -9,12 +9,18 @@
 
   // ---- one request, tried again while it is the connection that fails
   const ask = async (url, options, again = TRIES) => {
-    for (let n = 1; ; n++) {
+    for (let n = 1, renewed = false; ; n++) {
       let answer;
       try { answer = await fetch(url, options); } catch (error) {
         if (options.signal?.aborted) throw error;
         if (n >= again) throw new Stopped("No connection.");
         await wait(500 * 2 ** n);
+        continue;
+      }
+      const token = renewed ? "" : await window.gk.renewToken(answer);
+      if (token) {
+        options = { ...options, headers: { ...options.headers, "X-CSRFToken": token } };
+        renewed = true;
         continue;
       }
       const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
@@ -37,7 +43,7 @@
     const form = box.closest("form"), list = $("ul.files", box);
     const row = $("template[data-upload-row]", box).content.firstElementChild.cloneNode(true);
     const bar = $("progress", row), note = $(".note", row), again = $("[data-again]", row), abort = $("[data-abort]", row);
-    const headers = { "X-CSRFToken": $("[name=csrfmiddlewaretoken]", form).value, Accept: "application/json" };
+    const headers = { get "X-CSRFToken"() { return $("[name=csrfmiddlewaretoken]", form).value; }, Accept: "application/json" };
     const control = new AbortController();
     let known = null, running = false;
     $(".name", row).textContent = file.name;

@@ -240,6 +240,17 @@
     input.focus();
   });
 
+  // ---- signing in again in another window makes the token of this page void: a new one is fetched, once
+  const renewToken = async (answer) => {
+    if (answer.status !== 403 || answer.headers.get("X-Token") !== "stale") return "";
+    const page = await fetch(location.href, { headers: { Accept: "text/html" } });
+    const found = page.ok && !page.redirected && new DOMParser().parseFromString(await page.text(), "text/html").querySelector("[name=csrfmiddlewaretoken]");
+    if (!found) return "";
+    for (const field of $$("[name=csrfmiddlewaretoken]")) field.value = found.value;
+    return found.value;
+  };
+  window.gk = { renewToken };
+
   // ---- drafts save themselves: within five seconds of a change, on leaving a field, and when the page is left.
   // A field or a whole form says where to (data-autosave); files have a way of their own.
   const drafts = new Map();
@@ -253,12 +264,16 @@
     const form = owner.form || owner, sent = new FormData(form);
     for (const input of $$("input[type=file]", form)) sent.delete(input.name);
     try {
-      const answer = await fetch(owner.dataset.autosave, { method: "POST", body: sent, headers: { Accept: "application/json" }, keepalive });
+      const post = () => fetch(owner.dataset.autosave, { method: "POST", body: sent, headers: { Accept: "application/json" }, keepalive });
+      let answer = await post();
+      const token = await renewToken(answer);
+      if (token) { sent.set("csrfmiddlewaretoken", token); answer = await post(); }
       const body = answer.headers.get("Content-Type")?.includes("json") ? await answer.json() : {};
       if (answer.ok && !answer.redirected) {
         say(body.saved ?? "Draft saved");
         if (body.version !== undefined && form.elements.version) form.elements.version.value = body.version;
-      } else { state.dirty = answer.status >= 500; say(body.detail || body.message || "Not saved. Keep this page open and save by hand."); }
+      } else if (answer.redirected) { state.dirty = true; say("You are signed out. Sign in in another window; what you typed stays here."); }
+      else { state.dirty = answer.status >= 500; say(body.detail || body.message || "Not saved. Keep this page open and save by hand."); }
     } catch { state.dirty = true; say("No connection. The draft is not saved yet."); }
     state.busy = false;
     if (state.dirty) state.timer ||= setTimeout(save, 5000, owner);
@@ -298,8 +313,11 @@
   });
   on("beforeRequest", (e) => { if (polled(e) && doc.hidden) e.preventDefault(); });
   on("beforeSwap", (e) => {
-    // the session has ended: the sign-in page is not a fragment
-    if (new URL(e.detail.xhr.responseURL || location.href, location.href).pathname === "/sign-in/") { e.detail.shouldSwap = false; location.reload(); }
+    // the session has ended: the sign-in page is not a fragment, and a page somebody types into is not thrown away
+    if (new URL(e.detail.xhr.responseURL || location.href, location.href).pathname !== "/sign-in/") return;
+    e.detail.shouldSwap = false;
+    if (e.detail.requestConfig?.verb === "get" && !polled(e)) location.reload();
+    else if (!polled(e)) failure(e.detail.target, "You are signed out. Sign in in another window, then try again: what you typed is still here.");
   });
   on("afterRequest", (e) => { const form = e.detail.elt?.closest?.("form"); if (form) rest(form); });
   on("afterSettle", (e) => {
@@ -314,7 +332,13 @@
   const reference = (xhr) => { const id = xhr?.getResponseHeader?.("X-Request-Id"); return id ? ` Reference ${id}.` : ""; };
   on("responseError", (e) => {
     if (polled(e)) return;
-    const { xhr, target } = e.detail, words = {
+    const { xhr, target } = e.detail;
+    if (xhr.getResponseHeader("X-Token") === "stale") {
+      renewToken({ status: xhr.status, headers: { get: () => "stale" } }).catch(() => "").then((token) => failure(target, token
+        ? "You have signed in again since. What you typed is still here: try once more." : "This page was open for too long. Copy what you typed, then load it again."));
+      return;
+    }
+    const words = {
       403: "You may not do this.", 404: "This is not here any more. Load the page again.", 413: "This file is too large.", 429: "Too many requests. Wait a minute and try again.",
     }[xhr.status] || "This did not work, and nothing was changed. Try again.";
     failure(target, words + reference(xhr));

@@ -23,6 +23,7 @@ from gatekeeper.accounts.models import User
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.accounts.sessions import remember_sign_in
 from gatekeeper.accounts.tasks import send_link
+from gatekeeper.common.held import HeldForm, from_signed
 from gatekeeper.common.requests import client_ip
 
 logger = logging.getLogger(__name__)
@@ -47,15 +48,24 @@ def sign_in(request: HttpRequest) -> HttpResponse:
     if request.method == "GET" and not User.objects.exists():
         return redirect("setup")
     form = SignInForm(request.POST or None)
-    context = {"form": form, "next": wanted, "goes_to": destination_words(wanted), "problem": ""}
+    held = from_signed(request.POST.get("held", ""))
+    context = {"form": form, "next": wanted, "goes_to": destination_words(wanted), "problem": "", "held": held}
     status = 200
     if form.is_valid():
         status, context["problem"] = _try_password(request, form)
+        if status == 200 and held is not None:
+            return render(request, "errors/held.html", {"held": held, "signed_in_again": True})
         if status == 200:
             return redirect(wanted)
     elif form.is_bound:
         status = 422
     return render(request, "accounts/sign_in.html", context, status=status)
+
+
+def sign_in_to_send(request: HttpRequest, form: HeldForm) -> HttpResponse:
+    """The sign-in page as the answer to a form whose sender was signed out meanwhile; it holds the form."""
+    context = {"form": SignInForm(), "next": "/", "goes_to": "", "problem": "", "held": form}
+    return render(request, "accounts/sign_in.html", context, status=403)
 
 
 def _try_password(request: HttpRequest, form: SignInForm) -> tuple[int, str]:

@@ -7,6 +7,7 @@ from django.template.loader import render_to_string
 
 from gatekeeper.common import logs
 from gatekeeper.common.api.problems import NOT_FOUND, problem
+from gatekeeper.common.held import hold
 
 logger = logging.getLogger(__name__)
 
@@ -54,8 +55,14 @@ def server_error(request: HttpRequest) -> HttpResponse:
 
 
 def csrf_failure(request: HttpRequest, reason: str = "") -> HttpResponse:
-    """A form from an old page or another site: settings.CSRF_FAILURE_VIEW."""
+    """A form from an old page or another site: settings.CSRF_FAILURE_VIEW.
+
+    What was typed into an old page of ours is given back. Scripts are told by a header to fetch a new token.
+    """
     logger.warning("CSRF check failed: %s", reason)
-    return HttpResponse(
-        render_to_string("errors/csrf.html", {"reference": logs.request_id.get()}, request=request), status=403
-    )
+    form = hold(request) if request.user.is_authenticated else None
+    template = "errors/held.html" if form is not None else "errors/csrf.html"
+    context = {"reference": logs.request_id.get(), "held": form}
+    response = HttpResponse(render_to_string(template, context, request=request), status=403)
+    response.headers["X-Token"] = "stale"
+    return response
