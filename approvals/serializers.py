@@ -39,6 +39,7 @@ class ReleaseQuery(ListQuery):
     target_before = Day(required=False)
     target_after = Day(required=False)
     q = QueryText(help_text="A part of the version, theme or product's name.")
+    trend = QueryFlag(required=False, help_text="Say how health compares with 14 days ago.")
     ordering = ordering(*ORDERINGS, default="target_on")
 
 

@@ -14,7 +14,7 @@ from django.http import HttpResponse, HttpResponseBase
 from approvals.actions.deliverables import assign_deliverable
 from approvals.actions.seats import grant_seat
 from approvals.api.places import named_person, the_product, the_release, today
-from approvals.api.shown import MOVE, RELEASE, ShownReleases
+from approvals.api.shown import MOVE, RELEASE, Row, ShownReleases, rows_of
 from approvals.models import ApproverRole, Deliverable
 from approvals.serializers import (
     ActivateBody,
@@ -46,17 +46,18 @@ from releases.querysets import ReleaseQuerySet
 REPLANNED = shape("Replanned", {"preview": FLAG, "moves": listed(MOVE), "release": maybe(RELEASE)})
 
 
-def shown_to(request: ApiRequest) -> ShownReleases:
+def shown_to(request: ApiRequest, *, has_trend: bool = True) -> ShownReleases:
     """Releases as this caller gets them."""
-    return ShownReleases(request.user, today(), request.auth.scopes if request.auth is not None else None)
+    scopes = request.auth.scopes if request.auth is not None else None
+    return ShownReleases(request.user, today(), scopes, has_trend=has_trend)
 
 
 def show_one(request: ApiRequest, release_id: int) -> dict[str, Any]:
     """One release as it is stored now."""
     shown = shown_to(request)
-    release = Release.objects.for_board().get(pk=release_id)
-    shown.prepare([release])
-    return shown.show(release)
+    row = Row._make(rows_of(Release.objects.filter(pk=release_id)).get())
+    shown.prepare([row])
+    return shown.show(row)
 
 
 def filtered(found: ReleaseQuerySet, query: Mapping[str, Any], on: date) -> ReleaseQuerySet:
@@ -87,17 +88,19 @@ class ReleasesView(ApiView):
 
     @describe("Releases", answers={200: page_of("Release")}, query=ReleaseQuery)
     def get(self, request: ApiRequest) -> HttpResponseBase:
-        """The releases that you may see, with the states and dates of their gates."""
+        """The releases that you may see, with the states and dates of their gates.
+
+        How health compares with 14 days ago (`health.trend`) is worked out when `trend=true` asks for it.
+        """
         found = filtered(Release.objects.visible_to(request.user), self.query, today())
         count, tag = self._state_of(found)
         if tags.is_known(tag, request._request):
             return self.not_modified({"ETag": tag, "Cache-Control": "private, no-store"})
-        shown = shown_to(request)
+        shown = shown_to(request, has_trend=self.query.get("trend", False))
         word = self.query["ordering"]
         column = {"product": "product__slug"}.get(word.lstrip("-"), word.lstrip("-"))
         found = found.order_by(f"-{column}" if word.startswith("-") else column, "pk")
-        rows = found.for_board().defer("playbook__definition")
-        response = self.page(rows, shown.show, prepare=shown.prepare, count=count)
+        response = self.page(rows_of(found), shown.show, wrap=Row._make, prepare=shown.prepare, count=count)
         response.headers["ETag"] = tag
         return response
 

@@ -7,7 +7,7 @@ from django.http import HttpResponseBase
 from django.utils import timezone
 from rest_framework import renderers
 
-from approvals.api.shown import ShownReleases
+from approvals.api.shown import Row, ShownReleases, rows_of
 from gatekeeper.accounts.requests import ApiRequest
 from gatekeeper.common.api.shapes import DAY, NUMBER, SHARE, TEXT, an_object, listed, maybe, page_of, shape
 from gatekeeper.common.api.views import ApiView, describe
@@ -110,8 +110,8 @@ class PortfolioView(ApiView):
             return table_response(rows, name=f"portfolio-{today.isoformat()}", form=form)
         board = Portfolio(user, filters, now, today, "1")
         shown = ShownReleases(user, today, request.auth.scopes if request.auth is not None else None)
-        found = ordered(filtered(user, filters, today), filters).for_board().defer("playbook__definition")
-        data = self.page_data(found, shown.show, prepare=shown.prepare, count=board.figures.total)
+        columns = rows_of(ordered(filtered(user, filters, today), filters))
+        data = self.page_data(columns, shown.show, wrap=Row._make, prepare=shown.prepare, count=board.figures.total)
         time = board.decision_time
         charted: dict[str, Any] = {} if filters.is_history else board.as_data()
         return self.answer(

@@ -243,17 +243,19 @@ class ApiView(APIView):
         found: QuerySet[Any] | list[Any],
         show: Callable[[Any], dict[str, Any]],
         *,
+        wrap: Callable[[Any], Any] | None = None,
         prepare: Callable[[list[Any]], None] | None = None,
         count: int | None = None,
     ) -> HttpResponse:
         """The answer that is a page of a list."""
-        return self.answer(self.page_data(found, show, prepare=prepare, count=count))
+        return self.answer(self.page_data(found, show, wrap=wrap, prepare=prepare, count=count))
 
     def page_data(
         self,
         found: QuerySet[Any] | list[Any],
         show: Callable[[Any], dict[str, Any]],
         *,
+        wrap: Callable[[Any], Any] | None = None,
         prepare: Callable[[list[Any]], None] | None = None,
         count: int | None = None,
     ) -> dict[str, Any]:
@@ -261,6 +263,7 @@ class ApiView(APIView):
 
         Args:
             found: a query in order, or a list.
+            wrap: names what the query gives, such as the columns of a row.
             count: how many there are, where that is known already.
         """
         size, number = self.query["page_size"], self.query["page"]
@@ -271,7 +274,7 @@ class ApiView(APIView):
             page = pages.page(number)
         except EmptyPage:
             raise ApiProblem(404, "not_found", f"There is no page {number}: the list has {pages.num_pages}.") from None
-        things = list(page.object_list)
+        things = [wrap(thing) for thing in page.object_list] if wrap is not None else list(page.object_list)
         if prepare is not None:
             prepare(things)
         return {
