@@ -1,5 +1,6 @@
 """The slip ledger and the re-plans of a release in words."""
 
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
@@ -82,16 +83,14 @@ def _moved_words(moves: Sequence[DateMove]) -> str:
 
 def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int, Gate]) -> list[LedgerRow]:
     """The slip ledger, newest first."""
+    # What was moved by the deed that settled it bears the same moment.
+    by_deed: dict[tuple[int, datetime], list[DateMove]] = defaultdict(list)
+    for move in moves:
+        if move.kind in (MoveKind.SLIP, MoveKind.REPLAN):
+            by_deed[move.release_id, move.recorded_at].append(move)
     rows = []
     for slip in slips:
-        # What was moved by the deed that settled it bears the same moment.
-        moved = [
-            move
-            for move in moves
-            if move.release_id == slip.release_id
-            and move.recorded_at == slip.settled_at
-            and move.kind in (MoveKind.SLIP, MoveKind.REPLAN)
-        ]
+        moved = by_deed.get((slip.release_id, slip.settled_at), []) if slip.settled_at is not None else []
         turn = ""
         if slip.cause in ("not_submitted", "declined"):
             turn = "product manager's turn"

@@ -161,10 +161,10 @@ def ordered_slips(found: SlipQuerySet, filters: SlipFilters) -> SlipQuerySet:
 
 
 def with_facts(found: SlipQuerySet) -> SlipQuerySet:
-    """What a row shows."""
+    """What a row shows, and not the long columns beside it."""
     return found.select_related(
         "release", "release__product", "release__product__line", "release__owner", "gate", "settled_by"
-    )
+    ).defer("release__board", "gate__questions", "gate__informed")
 
 
 def ledger_rows(slips: Sequence[Slip]) -> list[LedgerRow]:
@@ -179,6 +179,7 @@ def ledger_rows(slips: Sequence[Slip]) -> list[LedgerRow]:
                 kind__in=[MoveKind.SLIP, MoveKind.REPLAN],
             )
             .select_related("gate")
+            .only("release", "gate__name", "kind", "from_on", "to_on", "recorded_at")
             .order_by("pk")
         )
     gates = {slip.gate_id: slip.gate for slip in slips}
