@@ -68,6 +68,24 @@ def empty_tables() -> None:
                 cursor.execute(f'DELETE FROM "{table}"')
 
 
+class _Keeping:
+    """Whether what is there is meant for the next test too."""
+
+    is_on = False
+
+
+@contextmanager
+def kept_from_test_to_test() -> Iterator[None]:
+    """What transactional tests find and write stays until the end of the block."""
+    _Keeping.is_on = True
+    try:
+        yield
+    finally:
+        _Keeping.is_on = False
+        empty_tables()
+
+
 def empty_tables_after(_test_case: TransactionTestCase) -> None:
     """In place of Django's flush, which truncates all tables and makes content types, permissions and guards anew."""
-    empty_tables()
+    if not _Keeping.is_on:
+        empty_tables()

@@ -58,7 +58,7 @@ def test_reading_for_three_seconds_marks_the_round(cast: Cast, open_page: OpenPa
     gate = market_of(release_of_today(cast))
     submit(cast, gate, on=days_ago(3))
     page = open_page(address(gate), person=cast.outsider)
-    with page.expect_response(lambda answer: answer.url.endswith("/seen/"), timeout=10_000):
+    with page.expect_response(lambda answer: answer.url.endswith("/seen/"), timeout=30_000):
         pass
     assert RoundSeen.objects.get().person == cast.outsider
 

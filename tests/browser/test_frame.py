@@ -1,6 +1,6 @@
 """The frame and its script in a real browser: keys, toasts, forms, fragments; axe and the policy find nothing."""
 
-import time
+import threading
 from collections.abc import Callable
 from functools import partial
 from typing import Any
@@ -32,6 +32,7 @@ PAGE = """{% extends "base.html" %}{% block content %}<h1>Trial</h1>
 <div id="place"></div>{% endblock %}"""
 
 received: list[str] = []
+may_answer = threading.Event()
 
 
 def trial(request: HttpRequest) -> HttpResponse:
@@ -43,7 +44,7 @@ def trial(request: HttpRequest) -> HttpResponse:
 
 def slow(request: HttpRequest) -> HttpResponse:
     received.append(request.POST.get("text", ""))
-    time.sleep(2)
+    assert may_answer.wait(60)
     return render(request, "errors/404.html")
 
 
@@ -79,6 +80,7 @@ def open_trial(open_page: OpenPage, settings: Any, person: Any) -> Callable[...,
     settings.ROOT_URLCONF = "tests.browser.test_frame"
     settings.SHELL_PROVIDERS = {}
     received.clear()
+    may_answer.clear()
     return partial(open_page, person=person)
 
 
@@ -149,6 +151,7 @@ def test_a_form_is_sent_once_and_says_so(open_trial: Callable[..., Page]) -> Non
         }"""
     )
     assert words == ["Saving", "true"]
+    may_answer.set()
     page.wait_for_url("**/slow/")
     assert received.count("once") == 1
 

@@ -4,7 +4,6 @@ import re
 from typing import Any
 
 import pytest
-from axe_playwright_python.sync_playwright import Axe
 from playwright.sync_api import expect
 
 from notifications.actions import add_stakeholder
@@ -12,7 +11,7 @@ from notifications.models import Watch
 from notifications.relay import relay_events
 from releases.actions.releases import cancel_release
 from releases.models import Release
-from tests.browser.conftest import AXE, OpenPage
+from tests.browser.conftest import OpenPage, axe_findings
 from tests.cast import Cast, at, draft_release, make_cast
 
 pytestmark = [pytest.mark.browser, pytest.mark.django_db(transaction=True)]
@@ -93,6 +92,5 @@ def test_axe_finds_nothing(
     cancel_release(release_id=release.pk, actor=cast.pm, reason="The market is gone")
     relay_events()
     page = open_page(address, width, scheme, person=cast.second_pm, reduced_motion="reduce")
-    found = Axe().run(page, options=AXE).response["violations"]
-    assert [(v["id"], [n["html"] for n in v["nodes"]]) for v in found] == []
+    assert axe_findings(page) == []
     assert page.evaluate("document.documentElement.scrollWidth") <= width
