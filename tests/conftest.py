@@ -20,7 +20,13 @@ from tests.emptying import empty_tables_after
 from tests.processes import Process, start_worker
 
 # The same examples in every run, however slow the machine; HYPOTHESIS_PROFILE=default looks for new ones.
-hypothesis.settings.register_profile("suite", deadline=None, derandomize=True, database=None)
+hypothesis.settings.register_profile(
+    "suite",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[hypothesis.HealthCheck.too_slow],
+)
 hypothesis.settings.load_profile(os.environ.get("HYPOTHESIS_PROFILE", "suite"))
 
 # What is there after the collection stays for the whole run: to look through it for garbage again and again costs a

@@ -32,8 +32,11 @@ class Sink:
     messages: list[EmailMessage] = field(default_factory=list)
     on_recipient: Answer = _fine
     on_data: Answer = _fine
-    # Seconds between taking a mail and saying so: room for a worker to die in.
+    # Seconds between taking a mail and saying so.
     slow: float = 0.0
+    # After so many mails nothing more is said until `may_go_on` is set: room for a worker to die in.
+    pause_at: int | None = None
+    may_go_on: threading.Event = field(default_factory=threading.Event)
     _lock: threading.Lock = field(default_factory=threading.Lock)
 
     @property
@@ -84,6 +87,8 @@ class Sink:
         self.keep(message)
         if self.slow:
             time.sleep(self.slow)  # the one connection of a worker waits; so would a real, slow server
+        if self.pause_at is not None and len(self.messages) >= self.pause_at:
+            self.may_go_on.wait(90)
         return "250 OK"
 
 

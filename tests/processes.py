@@ -45,6 +45,7 @@ def environment_of_test(**changes: str) -> dict[str, str]:
         REDIS_URL=settings.REDIS_URL,
         DJANGO_SETTINGS_MODULE="tests.processes_settings",
         GATEKEEPER_TEST_KEYPREFIX=settings.CELERY_BROKER_TRANSPORT_OPTIONS.get("global_keyprefix", ""),
+        GATEKEEPER_TEST_POSTGRESQL_OPTIONS=settings.POSTGRESQL_OPTIONS_OF_TESTS,
         PYTHONUNBUFFERED="1",
         **changes,
     )
@@ -79,7 +80,7 @@ class Process:
                 self._output += chunk
         return self._output.decode(errors="replace")
 
-    def wait_for(self, text: str, seconds: float = 30) -> None:
+    def wait_for(self, text: str, seconds: float = 90) -> None:
         """Until the text has been printed."""
         wait_until(lambda: text in self.output() or self.popen.poll() is not None, seconds, self.output)
         assert text in self.output(), self.output()
@@ -88,7 +89,7 @@ class Process:
         """kill -9 to the process and all its children."""
         with suppress(ProcessLookupError):
             os.killpg(self.pid, signal.SIGKILL)
-        self.popen.wait(10)
+        self.popen.wait(30)
 
     def __enter__(self) -> Self:
         return self
@@ -100,7 +101,7 @@ class Process:
         if self.popen.poll() is None:
             self.popen.terminate()
             with suppress(subprocess.TimeoutExpired):
-                self.popen.wait(15)
+                self.popen.wait(30)
         self.kill_group()
         if self.popen.stdout is not None:
             self.popen.stdout.close()
@@ -114,7 +115,7 @@ def start_worker(*more: str, **changes: str) -> Process:
     return process
 
 
-def wait_until(is_so: Callable[[], bool], seconds: float = 20, explain: Callable[[], str] = str) -> None:
+def wait_until(is_so: Callable[[], bool], seconds: float = 90, explain: Callable[[], str] = str) -> None:
     """Poll until something is so, and fail with an explanation when it does not become so."""
     deadline = time.monotonic() + seconds
     while not is_so():

@@ -25,6 +25,12 @@ os.environ["VAR_DIR"] = str(_OWN)
 from gatekeeper.settings import *  # noqa: E402, F403
 from gatekeeper.settings import CELERY_BROKER_TRANSPORT_OPTIONS, DATABASES, REDIS_URL, STORAGES  # noqa: E402
 
+# Nothing of a test has to outlive a power cut; and a machine that does much else may let a lock wait for long.
+POSTGRESQL_OPTIONS_OF_TESTS = (
+    " -c synchronous_commit=off -c statement_timeout=120000 -c lock_timeout=60000"
+    " -c idle_in_transaction_session_timeout=600000"
+)
+
 PASSWORD_HASHERS = ["django.contrib.auth.hashers.MD5PasswordHasher"]
 STORAGES = STORAGES | {"staticfiles": {"BACKEND": "django.contrib.staticfiles.storage.StaticFilesStorage"}}
 ALLOWED_HOSTS = ["testserver", "localhost", "127.0.0.1"]
@@ -39,9 +45,9 @@ if _database["ENGINE"] == "django.db.backends.sqlite3":
     # a file and not memory: threads and worker processes of a test must see the same database
     _database["TEST"] = {"NAME": str(_OWN / "test.sqlite3")}
     _database["OPTIONS"]["init_command"] += "PRAGMA synchronous=OFF;"
+    _database["OPTIONS"]["timeout"] = 60
 else:
-    # nothing of a test has to outlive a power cut
-    _database["OPTIONS"]["options"] += " -c synchronous_commit=off"
+    _database["OPTIONS"]["options"] += POSTGRESQL_OPTIONS_OF_TESTS
 _database["CONN_MAX_AGE"] = 0
 if REDIS_URL:
     # parallel runs share the server and must not take each other's tasks

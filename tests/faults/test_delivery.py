@@ -13,6 +13,7 @@ from django.db import connection, transaction
 from django.utils import timezone
 from pytest_django import Settings
 
+from gatekeeper.accounts.models import User
 from gatekeeper.common.clock import database_clock
 from gatekeeper.common.queue import nudge
 from notifications import delivery, relay
@@ -21,7 +22,7 @@ from notifications.kinds import Channel, DeliveryState
 from notifications.models import Delivery, EventReceipt
 from releases import events
 from releases.actions.releases import cancel_release
-from releases.models import Event
+from releases.models import Event, Release
 from tests.cast import Cast, active_release, draft_release, make_cast, make_person
 from tests.mail_sink import Sink, mail_sink, use
 from tests.processes import BEAT, Process, environment_of_test, start_worker, wait_until
@@ -35,13 +36,23 @@ def sink() -> Iterator[Sink]:
         yield found
 
 
-def tell(people: int) -> None:
-    """Something happens now that so many watchers are told of."""
+def prepare(people: int) -> Release:
+    """A release with so many watchers."""
     cast = make_cast()
     release = draft_release(cast)
     for number in range(people):
         watch(of=release, actor=make_person(f"watcher{number}", f"Watcher {number}"))
-    cancel_release(release_id=release.pk, actor=cast.pm, reason="The market is gone")
+    return release
+
+
+def happen(release: Release) -> None:
+    """Something happens now that its watchers are told of."""
+    cancel_release(release_id=release.pk, actor=User.objects.get(username="petra"), reason="The market is gone")
+
+
+def tell(people: int) -> None:
+    """Something happens now that so many watchers are told of."""
+    happen(prepare(people))
 
 
 def ids_of_mails() -> set[str]:
@@ -85,20 +96,22 @@ def beat(sink: Sink) -> Process:
 
 
 def test_killed_workers_lose_nothing_and_repeat_at_most_the_mail_in_flight(sink: Sink, empty_queue: None) -> None:
-    sink.slow = 0.1
     people, kills = 30, 3
     tell(people)
     with beat(sink):
         for number in range(1, kills + 1):
+            sink.pause_at = number * 7
+            sink.may_go_on.clear()
             worker = start_worker(EMAIL_URL=sink.url)
             try:
-                wait_until(lambda n=number: len(sink.messages) >= n * 7, 40, worker.output)
+                wait_until(lambda n=number: len(sink.messages) >= n * 7, explain=worker.output)
             finally:
                 worker.kill_group()
+            sink.may_go_on.set()
             assert not all_sent(people)
             let_leases_end()
         with start_worker(EMAIL_URL=sink.url) as worker:
-            wait_until(lambda: all_sent(people), 60, worker.output)
+            wait_until(lambda: all_sent(people), explain=worker.output)
     assert set(sink.ids()) == ids_of_mails()
     repeated = [count for count in Counter(sink.ids()).values() if count > 1]
     assert sum(repeated) - len(repeated) <= kills, "only mails in flight at a kill"
@@ -115,18 +128,20 @@ def test_an_emptied_queue_loses_nothing(sink: Sink, empty_queue: None) -> None:
     empty_the_queue()
     assert Delivery.objects.filter(channel=Channel.EMAIL, state=DeliveryState.WAITING).count() == people
     with start_worker(EMAIL_URL=sink.url) as worker, beat(sink):
-        wait_until(lambda: len(sink.messages) >= 5, 40, worker.output)
+        wait_until(lambda: len(sink.messages) >= 5, explain=worker.output)
         empty_the_queue()
-        wait_until(lambda: all_sent(people), 40, worker.output)
+        wait_until(lambda: all_sent(people), explain=worker.output)
     assert Counter(sink.ids()) == dict.fromkeys(ids_of_mails(), 1)
     assert EventReceipt.objects.count() == Event.objects.count()
 
 
 def test_a_commit_wakes_the_worker_without_beat(sink: Sink, empty_queue: None) -> None:
     """The nudge is what makes it quick; here nothing ticks."""
+    release = prepare(1)
+    empty_the_queue()
     with start_worker(EMAIL_URL=sink.url) as worker:
-        tell(1)
-        wait_until(lambda: all_sent(1), 20, worker.output)
+        happen(release)
+        wait_until(lambda: all_sent(1), explain=worker.output)
     assert set(sink.ids()) == ids_of_mails()
 
 
@@ -139,7 +154,7 @@ def four_workers_deliver(sink: Sink) -> None:
     errors: list[Exception] = []
 
     def work() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             delivery.deliver_waiting()
         except Exception as error:
@@ -164,13 +179,21 @@ def test_four_workers_send_each_mail_once(sink: Sink, settings: Settings, monkey
     relay.relay_events()
     monkeypatch.setattr(delivery, "IS_CLAIMING", False)
     sink.slow = 0.01
-    four_workers_deliver(sink)
-    repeated = Counter(sink.ids())
-    assert set(repeated) == ids_of_mails()
-    assert max(repeated.values()) > 1, "without the claim mails are sent twice"
 
-    Delivery.objects.filter(channel=Channel.EMAIL).update(state=DeliveryState.WAITING, sent_at=None, attempts=0)
-    sink.messages.clear()
+    def send_again() -> None:
+        Delivery.objects.filter(channel=Channel.EMAIL).update(state=DeliveryState.WAITING, sent_at=None, attempts=0)
+        sink.messages.clear()
+
+    for _ in range(5):
+        four_workers_deliver(sink)
+        repeated = Counter(sink.ids())
+        assert set(repeated) == ids_of_mails()
+        send_again()
+        if max(repeated.values()) > 1:
+            break
+    else:
+        pytest.fail("without the claim mails would be sent twice")
+
     sink.slow = 0.0
     monkeypatch.setattr(delivery, "IS_CLAIMING", True)
     four_workers_deliver(sink)
@@ -186,7 +209,7 @@ def test_four_relays_write_each_delivery_and_position_once() -> None:
     counts: list[int] = []
 
     def work() -> None:
-        barrier.wait(10)
+        barrier.wait(60)
         try:
             counts.append(relay.relay_events())
         finally:

@@ -188,7 +188,7 @@ def test_the_deploy_check_is_clean_in_production(tmp_path: Path) -> None:
     environment = plain_environment(VAR_DIR=str(tmp_path / "var"), **PRODUCTION)
     result = subprocess.run(
         [sys.executable, "manage.py", "check", "--deploy", "--fail-level", "WARNING"],
-        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=60, check=False,
+        cwd=ROOT, env=environment, capture_output=True, text=True, timeout=180, check=False,
     )  # fmt: skip
     assert result.returncode == 0, result.stderr
 

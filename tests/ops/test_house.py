@@ -3,13 +3,14 @@
 import ast
 import re
 import tomllib
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 import yaml
 from django.db import connection
 
-from gatekeeper.settings import VARIABLES
+from gatekeeper.settings import POSTGRESQL_OPTIONS, SQLITE_OPTIONS, VARIABLES
 from tests.processes import ROOT
 
 LOCKS = ("requirements.lock", "requirements-dev.lock")
@@ -44,9 +45,11 @@ def test_psycopg_3_is_not_installed_and_psycopg2_is_the_driver() -> None:
 @pytest.mark.postgres
 @pytest.mark.django_db
 def test_the_connection_is_psycopg2s_with_our_timeouts() -> None:
+    """The tests' own connections are more patient."""
     connection.ensure_connection()
     assert type(connection.connection).__module__.startswith("psycopg2")
-    with connection.cursor() as cursor:
+    ours = connection.get_connection_params() | {"options": POSTGRESQL_OPTIONS["options"]}
+    with closing(connection.get_new_connection(ours)) as own, own.cursor() as cursor:
         shown = {}
         for name in ("lock_timeout", "statement_timeout", "idle_in_transaction_session_timeout"):
             cursor.execute(f"SHOW {name}")
@@ -63,7 +66,8 @@ def test_sqlite_waits_for_its_turn_and_keeps_a_write_ahead_log() -> None:
             name: cursor.execute(f"PRAGMA {name}").fetchone()[0]
             for name in ("journal_mode", "busy_timeout", "foreign_keys")
         }
-    assert found == {"journal_mode": "wal", "busy_timeout": 10000, "foreign_keys": 1}
+    assert found == {"journal_mode": "wal", "busy_timeout": 60000, "foreign_keys": 1}
+    assert SQLITE_OPTIONS["timeout"] == 10, "the tests' own connections are more patient"
     assert connection.settings_dict["OPTIONS"]["transaction_mode"] == "IMMEDIATE"
     assert connection.settings_dict["ATOMIC_REQUESTS"] is False
 

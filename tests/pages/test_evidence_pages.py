@@ -380,8 +380,8 @@ def test_links_tables_and_code_can_be_read_and_reached() -> None:
 
 def test_a_text_made_to_be_slow_is_shown_as_it_was_written() -> None:
     slow = "[[](" * 20_000
-    began = time.monotonic()
+    began = time.thread_time()
     assert render_markdown(slow) == f'<pre tabindex="0">{slow}</pre>'
-    assert time.monotonic() - began < 1
+    assert time.thread_time() - began < 1
     assert render_markdown("> " * 5000 + "x").startswith("<blockquote>")
     assert "&lt;script&gt;" in render_markdown("<script>" * 20_000)

@@ -99,9 +99,9 @@ def test_a_mistake_is_named_by_its_line(old: str, new: str, words: list[str]) ->
     ids=["empty", "list", "unhashable", "deep", "alias", "long", "number"],
 )
 def test_what_is_no_playbook_is_refused_at_once(text: str, words: str) -> None:
-    begun = time.monotonic()
+    begun = time.thread_time()
     assert problems(text)[0].startswith(words)
-    assert time.monotonic() - begun < 5
+    assert time.thread_time() - begun < 5
 
 
 # --- What differs ---------------------------------------------------------------------------------------------------

@@ -137,7 +137,7 @@ def test_the_full_histories_give_the_figures_of_their_own_computation(
 ) -> None:
     subprocess.run(
         [sys.executable, str(REAL_DATA / "slips.py"), "--json", str(tmp_path / "slips.json")],
-        check=True, capture_output=True, timeout=60, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
+        check=True, capture_output=True, timeout=180, env={**os.environ, "PYTHONDONTWRITEBYTECODE": "1"},
     )  # fmt: skip
     computed = json.loads((tmp_path / "slips.json").read_text())[f"{product}_releases.csv"]
     by_release = {(row["product"], row["release"]): row for row in computed["by_release"]}
