@@ -104,6 +104,8 @@ def _stand_in_problems(person: User, delegate: User, roles: Sequence[ApproverRol
         return [FieldProblem("delegate", "oneself", "Nobody stands in for themselves.")]
     if not delegate.is_active:
         return [FieldProblem("delegate", "inactive", f"{delegate} is deactivated.")]
+    if delegate.is_service:
+        return [FieldProblem("delegate", "is_service", f"{delegate} is a service account: only people decide.")]
     hidden = unseen_products(delegate, [role.product_id for role in roles]) if roles is not None else []
     if hidden:
         return [FieldProblem("delegate", "cannot_see", f"{delegate} cannot see {named(hidden)}.")]

@@ -1,6 +1,8 @@
 """What requests of the API say about notices and stakeholders."""
 
-from gatekeeper.common.api.inputs import Input, Listed, ListQuery, QueryFlag, Text, Whole
+from rest_framework import serializers
+
+from gatekeeper.common.api.inputs import Input, Listed, ListQuery, Query, QueryFlag, Text, Whole
 
 
 class NoticeQuery(ListQuery):
@@ -13,3 +15,7 @@ class ReadBody(Input):
 
 class StakeholderBody(Input):
     username = Text(most=150)
+
+
+class StakeholderQuery(Query):
+    username = serializers.CharField(max_length=150, help_text="Whom to take off the list.")

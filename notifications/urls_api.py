@@ -11,17 +11,7 @@ urlpatterns = [
     path(f"{PRODUCT}watch/", views.ProductWatchView.as_view(), name="api-product-watch"),
     path(f"{RELEASE}watch/", views.ReleaseWatchView.as_view(), name="api-release-watch"),
     path(f"{PRODUCT}stakeholders/", views.ProductStakeholdersView.as_view(), name="api-product-stakeholders"),
-    path(
-        f"{PRODUCT}stakeholders/<str:username>/",
-        views.ProductStakeholderView.as_view(),
-        name="api-product-stakeholder",
-    ),
     path(f"{RELEASE}stakeholders/", views.ReleaseStakeholdersView.as_view(), name="api-release-stakeholders"),
-    path(
-        f"{RELEASE}stakeholders/<str:username>/",
-        views.ReleaseStakeholderView.as_view(),
-        name="api-release-stakeholder",
-    ),
     path("notifications/", views.NotificationsView.as_view(), name="api-notifications"),
     path("notifications/read/", views.NotificationsReadView.as_view(), name="api-notifications-read"),
 ]

@@ -16,7 +16,7 @@ from gatekeeper.common.errors import Refused
 from notifications.actions import add_stakeholder, mark_read, remove_stakeholder, unwatch, watch
 from notifications.lists import in_app_for, notice_rows
 from notifications.models import Delivery, Watch
-from notifications.serializers import NoticeQuery, ReadBody, StakeholderBody
+from notifications.serializers import NoticeQuery, ReadBody, StakeholderBody, StakeholderQuery
 from releases.models import Product, Release
 
 STAKEHOLDER = shape("Stakeholder", {"username": TEXT, "name": TEXT, "title": TEXT, "since": MOMENT, "of": TEXT})
@@ -101,9 +101,10 @@ class StakeholderApi(FollowApi):
         added = add_stakeholder(of=of, person=person, actor=request.user)
         return self.answer(show_stakeholder(added), 201)
 
-    def remove(self, of: Release | Product, username: str) -> HttpResponseBase:
+    def remove(self, of: Release | Product) -> HttpResponseBase:
         request: Any = self.request
-        remove_stakeholder(of=of, person=get_object_or_404(User, username=username), actor=request.user)
+        person = get_object_or_404(User, username=self.query["username"])
+        remove_stakeholder(of=of, person=person, actor=request.user)
         return nothing()
 
 
@@ -117,11 +118,10 @@ class ProductStakeholdersView(StakeholderApi):
     def post(self, request: ApiRequest, product: str) -> HttpResponseBase:
         return self.add(self.followed(product, None))
 
-
-class ProductStakeholderView(StakeholderApi):
-    @describe("Take a stakeholder off a product", answers={204: None})
-    def delete(self, request: ApiRequest, product: str, username: str) -> HttpResponseBase:
-        return self.remove(self.followed(product, None), username)
+    @describe("Take a stakeholder off a product", answers={204: None}, query=StakeholderQuery)
+    def delete(self, request: ApiRequest, product: str) -> HttpResponseBase:
+        """Who had watched by themselves before goes on watching."""
+        return self.remove(self.followed(product, None))
 
 
 class ReleaseStakeholdersView(StakeholderApi):
@@ -133,6 +133,11 @@ class ReleaseStakeholdersView(StakeholderApi):
     @describe("Add a stakeholder to a release", answers={201: STAKEHOLDER}, body=StakeholderBody)
     def post(self, request: ApiRequest, product: str, version: str) -> HttpResponseBase:
         return self.add(self.followed(product, version))
+
+    @describe("Take a stakeholder off a release", answers={204: None}, query=StakeholderQuery)
+    def delete(self, request: ApiRequest, product: str, version: str) -> HttpResponseBase:
+        """Who had watched by themselves before goes on watching."""
+        return self.remove(self.followed(product, version))
 
 
 class ReleaseStakeholderView(StakeholderApi):

@@ -1,7 +1,7 @@
 """Where each address of the API leads on the stage, and what the right caller would send there."""
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
 
@@ -26,6 +26,7 @@ class Target:
     page: str = ""
     more: Mapping[str, Any] | Callable[[Place], Mapping[str, Any]] | None = None
     bodies: Mapping[str, Body | dict[str, Any]] | None = None
+    queries: Mapping[str, str] = field(default_factory=dict)
     without: tuple[str, ...] = ()
     is_hidden: bool = True
 
@@ -129,10 +130,12 @@ TARGETS: Mapping[str, Target] = {
     "api-delegation": Target(more={"id": 10**9}, is_hidden=False),
     "api-product-watch": Target("product"),
     "api-release-watch": RELEASE,
-    "api-product-stakeholders": Target("product", bodies={"POST": {"username": "daniel"}}),
-    "api-product-stakeholder": Target("product", more={"username": "mei"}),
-    "api-release-stakeholders": Target("release", bodies={"POST": {"username": "daniel"}}),
-    "api-release-stakeholder": Target("release", more={"username": "mei"}),
+    "api-product-stakeholders": Target(
+        "product", bodies={"POST": {"username": "daniel"}}, queries={"DELETE": "?username=mei"}
+    ),
+    "api-release-stakeholders": Target(
+        "release", bodies={"POST": {"username": "daniel"}}, queries={"DELETE": "?username=mei"}
+    ),
     "api-notifications": Target(is_hidden=False),
     "api-notifications-read": Target(is_hidden=False),
     "api-portfolio": Target(is_hidden=False),

@@ -129,7 +129,7 @@ def test_the_api_answers_as_the_table_says_and_a_refusal_changes_nothing(
             continue
         for where, who, expected in asked(name, people):
             place = stage.place(where)
-            address = reverse(name.split("/")[0], kwargs=target.arguments(place))
+            address = reverse(name.split("/")[0], kwargs=target.arguments(place)) + target.queries.get(method, "")
             with undone():
                 status = callers.ask(who, method, address, target.body(method, place))
                 if (method == "GET" or status >= "400") and fingerprint() != untouched:

@@ -351,7 +351,9 @@ def test_products_playbooks_people_and_notices(cast: Cast, pm: Caller, release: 
     assert_problem(reader.post(f"{R}stakeholders/", {"username": "otto"}), 403)
     assert pm.post(f"{R}stakeholders/", {"username": "otto"}).status_code == 201
     assert [s["username"] for s in shown(pm.get(f"{R}stakeholders/"))["results"]] == ["otto"]
-    assert pm.delete(f"{R}stakeholders/otto/").status_code == 204
+    assert pm.delete(f"{R}stakeholders/?username=otto").status_code == 204
+    assert_problem(pm.delete(f"{R}stakeholders/"), 400)
+    assert_problem(pm.delete(f"{R}stakeholders/?username=nobody"), 404)
     assert reader.delete(f"{R}watch/").status_code == 204
     said = pm.post(f"{G}comments/", {"text": "What do you think, @erik?"})
     assert shown(said)["mentions"] == ["erik"]

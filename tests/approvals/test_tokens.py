@@ -9,6 +9,7 @@ from django.core.management import CommandError, call_command
 from django.test import Client
 
 from approvals.actions.decisions import record_decision
+from approvals.actions.delegations import make_delegation
 from approvals.actions.people import add_to_group, create_person
 from approvals.actions.seats import grant_seat
 from approvals.actions.tokens import MOST_LIVE, Made, create_token, revoke_token, rotate_token
@@ -24,6 +25,7 @@ from tests.cast import (
     active_release,
     at,
     conflict,
+    day,
     fill,
     gate_of,
     moment,
@@ -123,6 +125,10 @@ def test_a_service_account_never_sits_in_a_seat(cast: Cast, robot: User) -> None
     seat = cast.seat(MARKET, "engineering")
     with refused("is_service"):
         grant_seat(role_id=seat.pk, holder=robot, actor=cast.administrator)
+    with refused("invalid_absence"):
+        make_delegation(
+            person=cast.approver, actor=cast.approver, delegate=robot, starts_on=day(5), ends_on=day(6), clock=at(1)
+        )
     # not through a group either
     add_to_group(group=cast.sales_group, person=robot, actor=cast.administrator)
     role = cast.seat(MARKET, "sales")

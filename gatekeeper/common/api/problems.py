@@ -93,9 +93,10 @@ def handle(error: Exception, context: Mapping[str, Any]) -> HttpResponse | None:
 
 
 def _of_framework(error: exceptions.APIException) -> HttpResponse:
-    headers: dict[str, str] = {}
     if isinstance(error, exceptions.ValidationError):
         return problem(400, "malformed", "The request has fields that cannot be used.", errors=flat(error.detail))
+    if isinstance(error, exceptions.ParseError):
+        return problem(400, "malformed", str(error.detail))
     if isinstance(error, exceptions.MethodNotAllowed):
         return problem(405, "method_not_allowed", f"{error.detail}")
     if isinstance(error, exceptions.UnsupportedMediaType):
@@ -109,7 +110,7 @@ def _of_framework(error: exceptions.APIException) -> HttpResponse:
     if isinstance(error, exceptions.PermissionDenied):
         return problem(403, "not_allowed", str(error.detail))
     code = str(error.get_codes()) if isinstance(error.detail, str) else "malformed"
-    return problem(error.status_code, code, str(error.detail), headers=headers)
+    return problem(error.status_code, code, str(error.detail))
 
 
 def flat(detail: Any, prefix: str = "") -> list[FieldProblem]:
