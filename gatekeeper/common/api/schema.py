@@ -102,6 +102,8 @@ class ApiSchema(AutoSchema):
                 schema = self._map_serializer_field(field, "request")
                 if isinstance(schema, dict):
                     schema.pop("readOnly", None)
+                    schema.pop("x-spec-enum-id", None)
+                    self._insert_field_validators(field, schema)
                     description = schema.pop("description", "")
                 found.append(
                     build_parameter_type(
@@ -231,6 +233,8 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
     components = result.setdefault("components", {})
     schemas = components.setdefault("schemas", {})
     for name, schema in schemas.items():
+        for field in schema.get("properties", {}).values():
+            field.pop("x-spec-enum-id", None)
         if schema.get("type") == "object":
             schemas[name] = {**schema, "additionalProperties": False}
     schemas.update(shapes.all_shapes())
