@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 from django.db import connection
 from django.http import HttpResponse
-from django.test import RequestFactory
+from django.test import Client, RequestFactory
 from django.utils import timezone
 
 from gatekeeper.common.api import retries
@@ -14,7 +14,7 @@ from gatekeeper.common.api.problems import ApiProblem
 from gatekeeper.common.models import KeptAnswer
 from gatekeeper.common.tasks import clear_kept_answers
 from releases.models import Event, Release
-from tests.api.conftest import assert_problem, caller, shown
+from tests.api.conftest import Caller, assert_problem, caller, shown
 from tests.cast import MARKET, Cast, draft_release, make_cast
 from tests.races.together import together, without_announcements
 
@@ -43,6 +43,18 @@ def test_the_same_request_gets_the_first_answer_again(cast: Cast, release: Relea
     refused = pm.post(f"/releases/router/1.0/gates/{MARKET}/submit/", {"summary": "Now."}, Idempotency_Key="a1")
     assert_problem(refused, 422, "blocked")
     assert_problem(pm.post(COMMENTS, {"text": "Once."}, Idempotency_Key="a b"), 400, "malformed")
+
+
+@pytest.mark.django_db
+def test_a_browser_may_give_a_key_too(cast: Cast, release: Release) -> None:
+    """The check of a session looks into the body first, and what is read once is gone."""
+    browser = Caller(client=Client(enforce_csrf_checks=True))
+    browser.client.force_login(cast.pm, "gatekeeper.accounts.backends.EmailOrUsernameBackend")
+    browser.client.cookies["gk-csrf"] = "a" * 32
+    for _ in range(2):
+        found = browser.post(COMMENTS, {"text": "Once."}, Idempotency_Key="b", X_CSRFToken="a" * 32)
+        assert (found.status_code, written()) == (201, 1)
+    assert_problem(browser.post(COMMENTS, {"text": "Once."}, Idempotency_Key="b", X_CSRFToken="c" * 32), 403)
 
 
 @pytest.mark.django_db

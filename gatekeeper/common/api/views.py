@@ -145,6 +145,8 @@ class ApiView(APIView):
         self.format_kwarg = None
         renderer, media_type = self.perform_content_negotiation(request)
         request.accepted_renderer, request.accepted_media_type = renderer, media_type
+        if request.method == "POST" and "Idempotency-Key" in request.headers:
+            request._request.body  # noqa: B018  # kept, before the check of a session reads it away
         self.perform_authentication(request)
         self.check_permissions(request)
         request._request.limit_standing = limits.take_for_caller(tags.viewer_of(request))  # type: ignore[attr-defined]
