@@ -49,6 +49,8 @@ class Command(BaseCommand):
         parser.add_argument("--against", type=Path, help="another recorded schema to compare with")
 
     def handle(self, *args: Any, check: bool, against: Path | None, **options: Any) -> None:
+        if missing := sorted(set(EVENT_KINDS) - set(EVENT_WORDS)):
+            raise CommandError(f"releases/event_words.py has no words for {', '.join(missing)}.")
         found = schema()
         for file in {SCHEMA, against or SCHEMA}:
             if not file.exists():
