@@ -60,7 +60,11 @@ def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item
     if hasattr(config, "workerinput"):
         tests = Counter(item.path for item in items)
         rank = {path: (path.name not in LONGEST, -count, str(path)) for path, count in tests.items()}
-        items.sort(key=lambda item: rank[item.path])
+        # all processes have to name the tests in one order, also where the values of one come from a set
+        place: dict[str, int] = {}
+        for number, item in enumerate(items):
+            place.setdefault(item.nodeid.partition("[")[0], number)
+        items.sort(key=lambda item: (rank[item.path], place[item.nodeid.partition("[")[0]], item.nodeid))
 
 
 @pytest.fixture(autouse=True, scope="session")
