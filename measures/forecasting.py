@@ -8,10 +8,13 @@ Source of the method: reference class forecasting (Kahneman and Tversky 1979; Fl
 pinball loss (Koenker and Bassett 1978) to judge it.
 """
 
+from bisect import bisect_left
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
+from functools import cached_property
+from itertools import accumulate
 from math import gcd
 
 LEAST_SAMPLES = 8
@@ -33,6 +36,48 @@ GATE, PRODUCT, LINE, NOTHING = "gate", "product", "line", "prior"
 
 # Day (its ordinal) to probability.
 Days = dict[int, float]
+
+
+@dataclass(frozen=True)
+class Spread:
+    """Probabilities of days that follow each other, from `first` on; the first and the last one are not 0."""
+
+    first: int
+    chances: Sequence[float]
+
+    @classmethod
+    def of(cls, days: Mapping[int, float]) -> "Spread":
+        """From days, with their probabilities, in any order."""
+        first = min(days)
+        chances = [0.0] * (max(days) - first + 1)
+        for day, chance in days.items():
+            chances[day - first] = chance
+        return trimmed(first, chances)
+
+    @property
+    def days(self) -> Days:
+        """Every day that can be, with its probability."""
+        return {day: chance for day, chance in enumerate(self.chances, start=self.first) if chance}
+
+    def quantile(self, share: float) -> int:
+        """The first day by which a share (0 to 1) of the probability has come."""
+        come = self.come
+        return self.first + min(bisect_left(come, share - 1e-9), len(come) - 1)
+
+    @cached_property
+    def come(self) -> list[float]:
+        """The probability that it has come by the end of each day."""
+        return list(accumulate(self.chances))
+
+
+def trimmed(first: int, chances: list[float]) -> Spread:
+    """Without the days at both ends that cannot be."""
+    start, end = 0, len(chances)
+    while end > start + 1 and not chances[end - 1]:
+        end -= 1
+    while start < end - 1 and not chances[start]:
+        start += 1
+    return Spread(first + start, chances[start:end])
 
 
 @dataclass(frozen=True)
@@ -98,12 +143,20 @@ class GateForecast:
     gate: str
     p50_on: date
     p85_on: date
-    days: Mapping[int, float]
+    spread: Spread
     ratios: Ratios
+
+    @property
+    def days(self) -> Days:
+        return self.spread.days
 
     def chance_by(self, day: date) -> float:
         """The probability that it is passed by the end of a day, 0 to 1."""
-        return min(1.0, sum(chance for on, chance in self.days.items() if on <= day.toordinal()))
+        index = day.toordinal() - self.spread.first
+        return 0.0 if index < 0 else min(1.0, self.spread.come[min(index, len(self.spread.come) - 1)])
+
+
+_PRIOR_RATIOS = Ratios(PRIOR, NOTHING, 0)
 
 
 class Samples:
@@ -185,92 +238,88 @@ def forecast(
         carry: which part of a delay moves the next due date along, 0 to 1.
     """
     first = first_on.toordinal()
-    before: Days = {passed_on.toordinal(): 1.0}
+    before = Spread(passed_on.toordinal(), [1.0])
     due_before: int | None = None
     found = []
     for step in steps:
-        days = _next(before, due_before, step, ratios[step.gate], carry)
-        days = _not_yet(days, first, passed_on.toordinal())
-        found.append(
-            GateForecast(
-                step.gate,
-                date.fromordinal(quantile(days, 0.5)),
-                date.fromordinal(quantile(days, 0.85)),
-                days,
-                ratios[step.gate],
-            )
-        )
+        spread = _next(before, due_before, step, ratios[step.gate], carry)
+        spread = _not_yet(spread, first, passed_on.toordinal())
+        p50_on, p85_on = (date.fromordinal(spread.quantile(share)) for share in (0.5, 0.85))
+        found.append(GateForecast(step.gate, p50_on, p85_on, spread, ratios[step.gate]))
         if step.is_measured:
-            before, due_before = days, step.due_on.toordinal()
+            before, due_before = spread, step.due_on.toordinal()
     return found
 
 
-def _next(before: Days, due_before: int | None, step: Step, ratios: Ratios, carry: float) -> Days:
+def _next(before: Spread, due_before: int | None, step: Step, ratios: Ratios, carry: float) -> Spread:
     """The days of a gate from those of the one before it."""
     due = step.due_on.toordinal()
     if step.is_pinned:
         carry = 0.0
-    # Days from which the same interval is planned are taken together: the ratios are then applied once.
-    starts: dict[int, Days] = defaultdict(lambda: defaultdict(float))
-    for day, chance in before.items():
-        late = day - due_before if due_before is not None else 0
-        if late <= 0 and not (step.follows and late):
-            starts[due - day][day] += chance
-            continue
-        if carry < 1:
-            starts[due - day][day] += chance * (1 - carry)
-        if carry > 0:
-            starts[due - day + late][day] += chance * carry
+    # What is late moves the due date along, with all of it or with a part: from there on the same interval is planned.
+    on_time = len(before.chances) if due_before is None else max(0, due_before - before.first + 1)
+    if step.follows and due_before is not None:
+        on_time = 0
+    moved = before.chances[on_time:] if carry > 0 else []
     days: Days = defaultdict(float)
-    for planned, found in starts.items():
-        # What is due already follows at once.
-        _add_sums(days, found, ratios.durations(planned) if planned > 0 else {0: 1.0})
-    return dict(days)
+    for index, chance in enumerate(before.chances):
+        if index >= on_time:
+            chance *= 1 - carry
+        if not chance:
+            continue
+        day = before.first + index
+        if due <= day:  # due already: it follows at once
+            days[day] += chance
+            continue
+        for duration, weight in ratios.durations(due - day).items():
+            days[day + duration] += chance * weight
+    if not moved or due_before is None:
+        return Spread.of(days)
+    planned = due - due_before
+    start, sums = _sums(before.first + on_time, moved, ratios.durations(planned) if planned > 0 else {0: 1.0})
+    if carry < 1:
+        sums = [chance * carry for chance in sums]
+    if not days:
+        return trimmed(start, sums)
+    first, last = min(start, *days), max(start + len(sums) - 1, *days)
+    chances = [0.0] * (start - first) + sums + [0.0] * (last - start - len(sums) + 1)
+    for day, chance in days.items():
+        chances[day - first] += chance
+    return trimmed(first, chances)
 
 
-def _add_sums(days: Days, starts: Days, durations: Days) -> None:
-    """Add every start plus every duration to the days; in lists where the starts lie close together."""
-    first, last = min(starts), max(starts)
-    span = last - first + 1
-    if len(durations) < 3 or span > 3 * len(starts):
-        for duration, weight in durations.items():
-            for day, chance in starts.items():
-                days[day + duration] += chance * weight
-        return
-    chances = [starts.get(day, 0.0) for day in range(first, last + 1)]
-    least = min(durations)
+def _sums(first: int, chances: Sequence[float], durations: Days) -> tuple[int, list[float]]:
+    """Every day plus every duration: the first day, and the probabilities from there on."""
+    least, span = min(durations), len(chances)
     sums = [0.0] * (span + max(durations) - least)
+    likely = [(index, chance) for index, chance in enumerate(chances) if chance]
     for duration, weight in durations.items():
         at = duration - least
-        part = sums[at : at + span]
-        sums[at : at + span] = [so_far + weight * chance for so_far, chance in zip(part, chances, strict=True)]
-    for day, chance in enumerate(sums, start=first + least):
-        if chance:
-            days[day] += chance
+        if span > 3 * len(likely):  # few days far from each other
+            for index, chance in likely:
+                sums[at + index] += weight * chance
+        else:
+            part = sums[at : at + span]
+            sums[at : at + span] = [so_far + weight * chance for so_far, chance in zip(part, chances, strict=True)]
+    return first + least, sums
 
 
-def _not_yet(days: Days, first: int, start: int) -> Days:
+def _not_yet(spread: Spread, first: int, start: int) -> Spread:
     """The same, knowing that it has not happened before a day."""
-    if min(days) >= first:
-        return days
-    left = {day: chance for day, chance in days.items() if day >= first}
-    total = sum(left.values())
+    if spread.first >= first:
+        return spread
+    left = list(spread.chances[first - spread.first :])
+    total = sum(left)
     if total < 1e-9:
         # It has outlasted everything that was ever seen: the prior, on the time that it has taken.
         taken = max(1, first - start)
-        left = {start + (2 * taken * actual + of) // (2 * of): weight for (actual, of), weight in PRIOR.items()}
-        total = sum(left.values())
-    return {day: chance / total for day, chance in left.items()}
+        return Spread.of({start + days: weight for days, weight in _PRIOR_RATIOS.durations(taken).items()})
+    return trimmed(first, [chance / total for chance in left])
 
 
 def quantile(days: Mapping[int, float], share: float) -> int:
     """The first day by which a share (0 to 1) of the probability has come."""
-    come = 0.0
-    for day in sorted(days):
-        come += days[day]
-        if come >= share - 1e-9:
-            return day
-    return max(days)
+    return Spread.of(days).quantile(share)
 
 
 def pinball(share: float, actual: int, forecast: int) -> float:

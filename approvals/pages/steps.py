@@ -91,7 +91,9 @@ def make_step(
     if actual is not None and gate.baseline_due_on is not None:
         days = (actual - gate.baseline_due_on).days
     when, note = _step_words(release, gate, state, today, is_current=is_current, waiting=waiting)
-    p50_on, p85_on = (heading.p50(gate.key), heading.p85(gate.key)) if heading else (None, None)
+    # A gate that has just been passed stands in the forecast until the next one is made.
+    said = heading.days.get(gate.key) if heading is not None and not gate.is_passed else None
+    p50_on, p85_on = said or (None, None)
     if p85_on is not None and gate.state == GateState.UPCOMING:
         note = f"P85 {short_day(p85_on, today)}"
     elif not note and forecast is not None and not is_current:
@@ -182,6 +184,8 @@ def timeline_lines(
 
 def _release_line(release: Release, delay: int, heading: Heading | None) -> timeline.Line:
     forecast = release.target_on + timedelta(days=delay) if delay and release.target_on else None
+    if release.released_on is not None:
+        heading = None
     return timeline.Line(
         "Release", "Release", "ok" if release.released_on else "none", release.baseline_on, release.target_on,
         None if release.released_on else forecast, release.released_on, "Released",

@@ -67,6 +67,11 @@ def test_what_has_outlasted_everything_goes_on_as_the_prior_says() -> None:
     assert days_of(dict(one.days)) == {40: 0.75, 44: 0.10, 50: 0.05, 60: 0.05, 80: 0.05}
 
 
+def test_ratios_that_fall_on_one_day_are_added_up_there() -> None:
+    [one] = forecast([Step("a", on(1))], passed_on=DAY, first_on=on(2), ratios={"a": even((1, 1))}, carry=1)
+    assert days_of(dict(one.days)) == {2: 0.85, 3: 0.10, 4: 0.05}
+
+
 def test_with_the_slip_rule_a_late_gate_moves_the_later_ones_and_an_early_one_does_not() -> None:
     steps = [Step("a", on(10)), Step("b", on(30))]
     ratios = {"a": even((1, 2), (2, 1)), "b": even((1, 1))}
