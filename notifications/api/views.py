@@ -140,12 +140,6 @@ class ReleaseStakeholdersView(StakeholderApi):
         return self.remove(self.followed(product, version))
 
 
-class ReleaseStakeholderView(StakeholderApi):
-    @describe("Take a stakeholder off a release", answers={204: None})
-    def delete(self, request: ApiRequest, product: str, version: str, username: str) -> HttpResponseBase:
-        return self.remove(self.followed(product, version), username)
-
-
 class NotificationsView(ApiView):
     tag = "notifications"
 
