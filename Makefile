@@ -7,7 +7,7 @@ SHELL := /bin/bash
 ARGS ?=
 
 .DEFAULT_GOAL := help
-.PHONY: help setup setup-dev run test test-browser schema lint format lock clean
+.PHONY: help setup setup-dev run test test-browser schema lint format lock clean bench
 
 help:
 	@echo "make run        set up and start web, worker and beat (DEMO=0 starts without the demo; PORT=8000)"
@@ -16,6 +16,7 @@ help:
 	@echo "make lint       ruff, mypy and the import contracts"
 	@echo "make format     let ruff format the code"
 	@echo "make test-browser  the tests that drive Chromium"
+	@echo "make bench      measure against raw SQL and other ways, at two sizes (needs PostgreSQL: DATABASE_URL)"
 	@echo "make lock       make the lock files anew from pyproject.toml (needs uv)"
 
 $(BIN)/python:
@@ -59,6 +60,9 @@ test-browser: $(VENV)/.setup-dev
 
 schema: $(VENV)/.setup-dev
 	@$(BIN)/python manage.py record_schema
+
+bench: $(VENV)/.setup-dev
+	@BIN=$(BIN) scripts/bench
 
 lint: $(VENV)/.setup-dev
 	$(BIN)/ruff check .

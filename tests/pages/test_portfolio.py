@@ -496,8 +496,8 @@ def test_what_the_table_the_tiles_and_the_charts_ask_is_counted(
         assert len(asked) <= 6
         if not filters.is_history:
             with CaptureQueriesContext(connection) as asked:
-                _then = (health_then(board.releases, board.then), board.decision_change, board.debts_before)
-            assert len(asked) <= 9
+                _then = (health_then(board.releases, board.then), board.decision_change, board.late_change)
+            assert len(asked) <= 6
 
 
 def test_a_hundred_releases_stay_within_the_budget_of_bytes(cast: Cast, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -12,12 +12,12 @@ from datetime import date, datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from django.db.models import Avg, Count, DurationField, F, Q, QuerySet, Sum
+from django.db.models import Avg, Count, DurationField, F, Func, IntegerField, Q, QuerySet, Sum
 from django.db.models.functions import TruncMonth
 from django.utils.functional import cached_property
 
 from approvals.kinds import RoundState
-from approvals.models import Submission
+from approvals.pages.debts import late_conditions
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
 from gatekeeper.common.charts import month_starts_back
@@ -33,7 +33,7 @@ from releases.rules import HEALTH_ORDER, TREND_DAYS
 
 MONTHS_SHOWN = 12
 # of more releases the health then is not worked out
-MOST_COMPARED = 1000
+MOST_COMPARED = 500
 # as many lines as a chart has
 MOST_LINES = 7
 PERCENTILE = 0.85
@@ -126,6 +126,28 @@ def percentile(counts: Mapping[int, int], share: float) -> int:
     return 0
 
 
+class Minutes(Func):
+    """A length of time in whole minutes."""
+
+    output_field = IntegerField()
+
+    def as_postgresql(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return super().as_sql(compiler, connection, template="FLOOR(EXTRACT(EPOCH FROM (%(expressions)s)) / 60)::int")
+
+    def as_sqlite(self, compiler: Any, connection: Any, **more: Any) -> Any:
+        return super().as_sql(compiler, connection, template="CAST((%(expressions)s) / 60000000 AS integer)")
+
+
+def _median(minutes: Counter[int]) -> DecisionTime | None:
+    """The middle one of counted lengths, or the mean of the two in the middle."""
+    count = sum(minutes.values())
+    if not count:
+        return None
+    # rank n of the counted values is the smallest whose share is n of count
+    low, high = (percentile(minutes, rank / count) for rank in ((count + 1) // 2, count // 2 + 1))
+    return DecisionTime(timedelta(minutes=(low + high) / 2), count)
+
+
 class PortfolioFigures:
     """The figures of one person's portfolio under some filters. Each property asks at most two queries, once."""
 
@@ -172,34 +194,68 @@ class PortfolioFigures:
         )
 
     @cached_property
-    def decision_time(self) -> DecisionTime | None:
-        """The median of the rounds decided lately: counted, then found in the middle, so that no row is loaded."""
-        return self._median(ledgers.recent_rounds(self.whole, self.now))
+    def _decided(self) -> tuple[Counter[int], Counter[int]]:
+        """Minutes from submission to decision, counted: of the last 90 days, and of the 90 that ended then."""
+        lately: Counter[int] = Counter()
+        before: Counter[int] = Counter()
+        rows = (
+            ledgers.recent_rounds(self.whole, self.now - TREND_DAYS, until=self.now)
+            .order_by()
+            .annotate(minutes=Minutes(F("ended_at") - F("submitted_at")))
+            .values_list("minutes")
+            .annotate(
+                now=Count("pk", filter=Q(ended_at__gte=self.now - ledgers.DECIDED_WITHIN)),
+                then=Count("pk", filter=Q(ended_at__lte=self.now - TREND_DAYS)),
+            )
+        )
+        for minutes, now, then in rows:
+            lately[minutes] += now
+            before[minutes] += then
+        return lately, before
 
-    @staticmethod
-    def _median(rounds: QuerySet[Submission, Submission]) -> DecisionTime | None:
-        count = rounds.count()
-        if not count:
-            return None
-        spans = rounds.annotate(span=F("ended_at") - F("submitted_at")).order_by("span").values_list("span", flat=True)
-        middle = list(spans[(count - 1) // 2 : count // 2 + 1])
-        return DecisionTime(sum(middle, timedelta()) / len(middle), count)
+    @cached_property
+    def decision_time(self) -> DecisionTime | None:
+        """The median of the rounds decided lately, to the minute."""
+        return _median(self._decided[0])
+
+    @property
+    def decision_change(self) -> timedelta | None:
+        """How much longer a decision takes than in the 90 days that ended then."""
+        before = _median(self._decided[1])
+        return self.decision_time.median - before.median if self.decision_time and before else None
 
     @cached_property
     def waivers(self) -> dict[str, int]:
-        """Waived gates of running releases, and how many of these waivers have expired."""
+        """Waived gates of running releases, how many of these waivers have expired, and how many there were then."""
         found: dict[str, int] = ledgers.waived_gates(self.whole).aggregate(
-            open=Count("pk"), expired=Count("pk", filter=Q(gate__is_waiver_expired=True))
+            open=Count("pk"),
+            expired=Count("pk", filter=Q(gate__is_waiver_expired=True)),
+            before=Count("pk", filter=Q(waived_at__lt=self._end_of_then)),
         )
         return found
 
     @cached_property
+    def _conditions(self) -> dict[str, int]:
+        late, then = late_conditions(self.today), ledgers.late_then(self.then, self._end_of_then)
+        found: dict[str, int] = ledgers.conditions_of(self.whole).aggregate(
+            conditions=Count("pk", filter=late),
+            releases=Count("gate__release", distinct=True, filter=late),
+            before=Count("pk", filter=then),
+        )
+        return found
+
+    @property
     def late_conditions(self) -> tuple[int, int]:
         """How many conditions of the releases shown are late, and of how many releases."""
-        found = ledgers.late_conditions_of(self.whole, self.today).aggregate(
-            conditions=Count("pk"), releases=Count("gate__release", distinct=True)
-        )
-        return found["conditions"], found["releases"]
+        return self._conditions["conditions"], self._conditions["releases"]
+
+    @property
+    def late_change(self) -> int:
+        return self._conditions["conditions"] - self._conditions["before"]
+
+    @property
+    def waiver_change(self) -> int:
+        return self.waivers["open"] - self.waivers["before"]
 
     # --- Fourteen days ago --------------------------------------------------------------------------------------
 
@@ -225,30 +281,9 @@ class PortfolioFigures:
         before = Counter(self.health_before.values())
         return {value: self.figures.count(value) - before[value] for value in HEALTH_ORDER}
 
-    @cached_property
-    def decision_change(self) -> timedelta | None:
-        """How much longer a decision takes than in the 90 days that ended then."""
-        before = self._median(ledgers.recent_rounds(self.whole, self.now - TREND_DAYS))
-        if self.decision_time is None or before is None:
-            return None
-        return self.decision_time.median - before.median
-
-    @cached_property
-    def debts_before(self) -> tuple[int, int]:
-        """Late conditions and waivers in force then, of the releases that are shown now. Two queries."""
-        until = datetime.combine(self.then + timedelta(days=1), datetime.min.time(), organisation_zone())
-        return (
-            ledgers.conditions_late_then(self.whole, self.then, until).count(),
-            ledgers.waived_gates(self.whole).filter(waived_at__lt=until).count(),
-        )
-
     @property
-    def late_change(self) -> int:
-        return self.late_conditions[0] - self.debts_before[0]
-
-    @property
-    def waiver_change(self) -> int:
-        return self.waivers["open"] - self.debts_before[1]
+    def _end_of_then(self) -> datetime:
+        return datetime.combine(self.then + timedelta(days=1), datetime.min.time(), organisation_zone())
 
     # --- Charts -------------------------------------------------------------------------------------------------
 

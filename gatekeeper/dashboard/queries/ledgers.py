@@ -3,7 +3,7 @@
 from datetime import date, datetime, timedelta
 from typing import Any
 
-from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, QuerySet
+from django.db.models import DurationField, Exists, ExpressionWrapper, F, OuterRef, Q, QuerySet
 from django.db.models.functions import TruncDate
 
 from approvals.kinds import RoundState, WaiverKind
@@ -32,13 +32,13 @@ def year_before(today: date) -> date:
     return add_months(today.replace(day=1), -11)
 
 
-def recent_rounds(releases: Ids, now: datetime) -> QuerySet[Submission, Submission]:
-    """Rounds that were approved or declined within the 90 days before a moment."""
+def recent_rounds(releases: Ids, now: datetime, *, until: datetime | None = None) -> QuerySet[Submission, Submission]:
+    """Rounds that were approved or declined within the 90 days before a moment (and on, until a later one)."""
     return Submission.objects.filter(
         gate__release__in=releases,
         state__in=[RoundState.APPROVED, RoundState.DECLINED],
         ended_at__gte=now - DECIDED_WITHIN,
-        ended_at__lte=now,
+        ended_at__lte=until or now,
     )
 
 
@@ -75,13 +75,17 @@ def waived_gates(releases: Ids) -> QuerySet[Waiver, Waiver]:
     )
 
 
+def conditions_of(releases: Ids) -> QuerySet[Condition, Condition]:
+    """Conditions that are still to be met, or were."""
+    return Condition.objects.filter(gate__release__in=releases, gate__release__state__in=OWING)
+
+
 def late_conditions_of(releases: Ids, today: date) -> QuerySet[Condition, Condition]:
     """Open conditions whose day has ended."""
-    return Condition.objects.filter(late_conditions(today), gate__release__in=releases, gate__release__state__in=OWING)
+    return conditions_of(releases).filter(late_conditions(today))
 
 
-def conditions_late_then(releases: Ids, day: date, until: datetime) -> QuerySet[Condition, Condition]:
+def late_then(day: date, until: datetime) -> Q:
     """Conditions that were open at the end of an earlier day, and late; `until` is the moment when that day ended."""
-    return Condition.objects.filter(
-        gate__release__in=releases, gate__release__state__in=OWING, due_on__lt=day, decision__decided_at__lt=until
-    ).exclude(closed_at__lt=until)
+    is_open = Q(closed_at__isnull=True) | Q(closed_at__gte=until)
+    return Q(due_on__lt=day, decision__decided_at__lt=until) & is_open

@@ -142,14 +142,17 @@ class Portfolio(PortfolioFigures):
 
     @cached_property
     def page(self) -> Page[Release]:
-        rows = ordered(self.found, self.filters).select_related("product", "product__line", "owner")
+        rows = ordered(self.found, self.filters)
         paginator = _Counted(rows, self.per_page)
         paginator.count = self.figures.total
         return paginator.get_page(self.number)
 
     @cached_property
     def releases(self) -> list[Release]:
-        return list(self.page.object_list)
+        """The rows of the page: found by their keys alone, so that the database sorts no boards of other pages."""
+        keys = self.page.object_list.values("pk")  # type: ignore[attr-defined]  # it is a query set
+        rows = Release.objects.filter(pk__in=keys).with_health(self.today)
+        return list(ordered(rows, self.filters).select_related("product", "product__line", "owner"))
 
     @cached_property
     def columns(self) -> tuple[Column, ...]:

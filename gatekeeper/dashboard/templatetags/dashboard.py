@@ -30,7 +30,7 @@ def trend_arrow(trend: str) -> SafeString:
     if trend not in TREND_WORDS:
         return SafeString("")
     name, tone = TREND_WORDS[trend]
-    return format_html('<span class="trend tx-{}">{}</span>', tone, svg(name, "i i-12"))
+    return format_html('<span class="change tx-{}">{}</span>', tone, svg(name, "i i-12"))
 
 
 @register.simple_tag
@@ -55,7 +55,7 @@ def _change(change: int, words: str, good: str) -> SafeString:
         return SafeString(' · <span class="nowrap">±0</span>')
     name, direction = ("arrow-up", "up") if change > 0 else ("arrow-down", "down")
     return format_html(
-        ' · <b class="trend tx-{}">{}{}{}</b>', "ok" if direction == good else "dec", svg(name, "i i-12"),
+        ' · <b class="change tx-{}">{}{}{}</b>', "ok" if direction == good else "dec", svg(name, "i i-12"),
         "+" if change > 0 else "−", words,
     )  # fmt: skip
 
