@@ -7,7 +7,7 @@ from itertools import islice
 from textwrap import wrap
 from typing import Any
 
-from django.db.models import QuerySet
+from django.db.models import OuterRef, QuerySet, Subquery
 from django.template.loader import render_to_string
 from django.utils.html import escape
 
@@ -19,14 +19,14 @@ from gatekeeper.common.templatetags.gk import day
 from gatekeeper.dashboard.queries import portfolio
 from gatekeeper.dashboard.queries.portfolio_charts import Card
 from releases import rules
-from releases.models import Playbook, Release
+from releases.models import Baseline, Playbook, Release
 from releases.querysets import ReleaseQuerySet
 
 CHUNK = 500
 HEAD = (
     "product line", "product", "version", "theme", "product manager", "playbook", "state", "health", "health reason",
     "baseline", "target", "slip days", "held days", "released", "open slips", "current gate", "current gate state",
-    "current gate due",
+    "current gate due", "first baseline",
 )  # fmt: skip
 HISTORY_HEAD = (
     "product line", "product", "version", "theme", "playbook", "milestones", "recorded", "slipped", "slip days",
@@ -67,6 +67,7 @@ def release_rows(found: ReleaseQuerySet, today: date) -> Iterator[Sequence[Any]]
             release.current_gate,
             release.current_state,
             release.next_due_on,
+            release.first_baseline_on or release.baseline_on,  # type: ignore[attr-defined]  # of the query
             *(value for key, _name in gates for value in _gate_cells(board.get(key))),
         ]
 
@@ -103,8 +104,9 @@ def _gate_cells(cell: rules.BoardCell | None) -> tuple[str, str, str]:
 
 
 def _streamed(found: ReleaseQuerySet) -> Iterator[Release]:
+    first = Baseline.objects.filter(release=OuterRef("pk"), number=1).values("baseline_on")[:1]
     query = found.select_related("product", "product__line", "owner", "playbook").defer("playbook__definition")
-    return iter(query.iterator(CHUNK))
+    return iter(query.annotate(first_baseline_on=Subquery(first)).iterator(CHUNK))
 
 
 def figure_rows(data: Mapping[str, Any]) -> Iterator[Sequence[Any]]:

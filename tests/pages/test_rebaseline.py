@@ -1,5 +1,7 @@
 """The page of a new baseline: what changes and who is told before it is saved, and the history of baselines."""
 
+import csv
+import io
 from datetime import timedelta
 
 from releases.actions.products import grant_product_permission
@@ -53,3 +55,8 @@ def test_an_authority_sees_what_changes_and_sets_the_baseline(cast: Cast) -> Non
     assert words[0][1] == "New contract."
     assert words[1] == ("Re-planned the release", "Vendor.")
     assert "Eva Executive" in text_of(page)
+    export = b"".join(manager.get("/portfolio/export.csv").streaming_content).decode()
+    (row,) = csv.DictReader(io.StringIO(export))
+    assert (row["first baseline"], row["baseline"], row["slip days"]) == (
+        old.isoformat(), (old + timedelta(days=9)).isoformat(), "0",
+    )  # fmt: skip
