@@ -68,8 +68,8 @@ def basis_of(line: int, day: date) -> Basis:
     loaded = last_load()
     found = _kept.get((line, day, loaded))
     if found is None:
-        if len(_kept) >= MOST_LINES:
-            _kept.clear()
+        for key in [key for key in _kept if key[1] != day or len(_kept) >= MOST_LINES]:
+            del _kept[key]
         past = [one for kind in (PlaybookKind.GATES, PlaybookKind.HISTORY) for one in histories(line, kind)]
         known = known_before(past, day)
         rows = [[one.product, one.gate, one.planned, one.actual, one.known_on] for one in known]

@@ -388,7 +388,7 @@ def _lines(
         values = steps(max(map(as_number, ys)), max(3, int((bottom - top) / 44)))
         y = Scale(0, values[-1], bottom, top)
         y_ticks = [Tick(y(value), f"{value:g}{unit}") for value in values]
-    left = max((len(tick.label) for tick in y_ticks), default=0) * LETTER + 8
+    left = max((len(tick.label) for tick in y_ticks), default=0) * LETTER + 12
     last_x = max(xs[-1], as_number(x_until)) if x_until else xs[-1]
     x = Scale(xs[0], last_x, left + 4, right - 2)
     days = date.fromordinal(round(xs[0])), date.fromordinal(round(last_x))
