@@ -339,6 +339,8 @@ FILE_UPLOAD_DIRECTORY_PERMISSIONS = 0o700
 
 LANGUAGE_CODE = "en"
 USE_I18N = False
+# of the set-up pages; ours say which format they mean
+DATE_FORMAT, TIME_FORMAT, DATETIME_FORMAT = "j M Y", "H:i", "j M Y, H:i"
 USE_TZ = True
 TIME_ZONE: str = env.read("TIME_ZONE")
 

@@ -28,11 +28,10 @@ class OrganisationAdmin(ActionAdmin):
 
 
 class DefaultSeatInline(admin.StackedInline):
-    """Which group decides for a function. A default can be given to another group, and never be taken back."""
+    """Which group decides for a function by default."""
 
     model = DefaultSeat
     extra = 1
-    can_delete = False
 
     def has_view_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.admin_site.has_permission(request)
@@ -41,6 +40,9 @@ class DefaultSeatInline(admin.StackedInline):
         return self.admin_site.has_permission(request)
 
     def has_change_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
+        return self.admin_site.has_permission(request)
+
+    def has_delete_permission(self, request: HttpRequest, obj: Model | None = None) -> bool:
         return self.admin_site.has_permission(request)
 
 
@@ -79,7 +81,7 @@ class ProductLineAdmin(ActionAdmin):
             formset.save(commit=False)  # saves nothing; lists what is new, for the admin's own log
         line = form.instance
         seats = {
-            row["function"]: row["group"]
+            row["function"]: None if row.get("DELETE") else row["group"]
             for formset in formsets
             for one in formset.forms
             if one.has_changed() and (row := one.cleaned_data)

@@ -80,7 +80,9 @@ ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "s
 
 
 def key_words(key: str) -> str:
-    """A playbook's key as words: `product-marketing` is Product marketing, `ceo` CEO."""
+    """A playbook's key as words: `product-marketing` is Product marketing, `ceo` CEO; words stay as they are."""
+    if not key.islower() or " " in key:
+        return key
     return key.upper() if len(key) <= 3 else key.replace("-", " ").capitalize()
 
 

@@ -272,8 +272,7 @@ class LineForm(forms.Form):
         self.functions = functions
         self.is_new = is_new
         for function, name in functions.items():
-            # a seat that was given can be given to another group; the action takes none back
-            choices = [*([] if function in held else [("", "Nobody yet")]), *groups]
+            choices = [("", "Nobody by default"), *groups]
             self.fields[self.field_of(function)] = forms.ChoiceField(
                 label=name, choices=choices, required=False, initial=held.get(function, "")
             )
@@ -293,12 +292,12 @@ class LineForm(forms.Form):
             raise forms.ValidationError(f"There is a product line called {name} already, or nearly so.", "exists")
         return name
 
-    def chosen(self) -> dict[str, int]:
-        """Group ids by function, where one was chosen."""
+    def chosen(self) -> dict[str, int | None]:
+        """Group ids by function, None for nobody; a form without a function's field says nothing about it."""
         return {
-            function: int(value)
+            function: int(value) if (value := self.cleaned_data[self.field_of(function)]) else None
             for function in self.functions
-            if (value := self.cleaned_data.get(self.field_of(function)))
+            if self.field_of(function) in self.data
         }
 
 

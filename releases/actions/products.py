@@ -1,5 +1,7 @@
 """Set-up of product lines, products, playbooks and the organisation."""
 
+from collections.abc import Mapping
+
 from django.contrib.auth.models import Group
 from django.db import transaction
 from django.utils.text import slugify
@@ -52,10 +54,12 @@ def save_product_line(
     actor: User | None,
     slug: str = "",
     description: str = "",
-    default_seats: dict[str, Group] | None = None,
+    default_seats: Mapping[str, Group | None] | None = None,
     clock: Clock = database_clock,
 ) -> ProductLine:
     """Create or change a product line (by slug) and its default seats (function → group; others are left alone).
+
+    A function with None has no default any more. Seats that were made from a default stay as they are.
 
     `actor` None is the importer.
     """
@@ -68,13 +72,20 @@ def save_product_line(
         raise Refused.for_field("name", "exists", f"There is another product line called {name}.")
     line, _made = ProductLine.objects.update_or_create(slug=slug, defaults={"name": name, "description": description})
     for function, group in (default_seats or {}).items():
-        DefaultSeat.objects.update_or_create(line=line, function=_slug(function), defaults={"group": group})
+        if group is None:
+            DefaultSeat.objects.filter(line=line, function=_slug(function)).delete()
+        else:
+            DefaultSeat.objects.update_or_create(line=line, function=_slug(function), defaults={"group": group})
     events.record(
         organisation,
         EventKind.PRODUCT_LINE_SAVED,
         actor=actor,
         at=clock(),
-        data={"line": slug, "name": name, "seats": {f: g.name for f, g in (default_seats or {}).items()}},
+        data={
+            "line": slug,
+            "name": name,
+            "seats": {f: g.name if g is not None else None for f, g in (default_seats or {}).items()},
+        },
     )
     organisation.save(update_fields=["event_number", "event_hash"])
     return line

@@ -15,7 +15,7 @@ from gatekeeper.accounts.models import User
 from releases.actions.products import create_product, save_product_line
 from releases.actions.releases import create_release
 from releases.models import Event, Organisation, Playbook, ProductLine
-from tests.cast import Cast, active_release, make_person
+from tests.cast import MARKET, Cast, active_release, make_person
 from tests.pages.stories import client_of, days_ago, text_of
 
 pytestmark = pytest.mark.django_db
@@ -247,16 +247,22 @@ def test_groups_are_made_filled_and_emptied(cast: Cast) -> None:
 def test_a_line_names_its_default_groups(cast: Cast) -> None:
     client = client_of(cast.administrator)
     page = client.get("/settings/lines/networks/").content.decode()
-    assert page.count("Nobody yet") == 2
+    assert page.count("Nobody by default") == 2
     form = {"name": "Networks", "description": "Wires", "seat-engineering": "", "seat-sales": str(cast.sales_group.pk)}
     assert client.post("/settings/lines/networks/", form).status_code == 302
     assert list(cast.line.default_seats.values_list("function", "group")) == [("sales", cast.sales_group.pk)]
-    # what was given can be given to another group, and not be taken back
-    page = client.get("/settings/lines/networks/").content.decode()
-    assert page.count("Nobody yet") == 1
     event = Event.objects.filter(kind="releases.product_line.saved").order_by("-number").first()
     assert event is not None
     assert event.payload["seats"] == {"sales": "Sales approvers"}
+    # a form that does not speak of seats leaves them alone; nobody takes one back, and the seats of products stay
+    assert client.post("/settings/lines/networks/", {"name": "Networks"}).status_code == 302
+    assert cast.line.default_seats.count() == 1
+    client.post("/settings/lines/networks/", form | {"seat-sales": ""})
+    assert not cast.line.default_seats.exists()
+    event = Event.objects.filter(kind="releases.product_line.saved").order_by("-number").first()
+    assert event is not None
+    assert event.payload["seats"] == {"sales": None}
+    assert cast.seat(MARKET, "sales").approverrolegroupobjectpermission_set.count() == 1
 
 
 def test_a_new_line_does_not_take_the_place_of_another(cast: Cast) -> None:

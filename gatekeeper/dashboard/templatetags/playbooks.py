@@ -5,12 +5,14 @@ from typing import Any
 
 from django import template
 
+from approvals.pages.gate import key_words
 from gatekeeper.common.templatetags.gk import number
 from releases.playbook_changes import due_words
 
 register = template.Library()
 register.filter("coordinate", number)
 register.filter("due", due_words)
+register.filter("key_words", key_words)
 
 
 @register.filter

@@ -353,13 +353,13 @@ def line(request: SignedInRequest, line: str = "") -> HttpResponse:
     )
     if form.is_valid():
         chosen = {function: pk for function, pk in form.chosen().items() if held.get(function) != pk}
-        by_pk = Group.objects.in_bulk(chosen.values())
+        by_pk = Group.objects.in_bulk([pk for pk in chosen.values() if pk is not None])
         try:
             saved = save_product_line(
                 name=form.cleaned_data["name"],
                 slug=found.slug if found else "",
                 description=form.cleaned_data["description"],
-                default_seats={function: by_pk[pk] for function, pk in chosen.items()},
+                default_seats={function: by_pk[pk] if pk is not None else None for function, pk in chosen.items()},
                 actor=request.user,
             )
         except DomainError as error:
