@@ -108,7 +108,7 @@ def evidence_save(request: SignedInRequest, product: str, version: str, gate: st
         if is_whole_form:
             saved = save_evidence(deliverable_id=thing.pk, actor=request.user, **form.words() | {"received": received})
     except NotAllowed as denied:
-        return refusal(request, denied, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+        return _denied(request, place, form, denied)
     except DomainError as problem:
         error = problem
     if error is not None or not is_whole_form:
@@ -140,8 +140,8 @@ def _keep_draft(request: SignedInRequest, place: Place, thing: Deliverable) -> H
     try:
         _receive(request, thing, form)
         save_draft(deliverable_id=thing.pk, actor=request.user, **form.draft())
-    except NotAllowed as error:
-        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    except NotAllowed as denied:
+        return _denied(request, place, form, denied)
     except DomainError as error:
         return _refused(request, place, form, thing.key, status=error.status, error=error)
     if is_fragment(request):
@@ -150,6 +150,14 @@ def _keep_draft(request: SignedInRequest, place: Place, thing: Deliverable) -> H
         return _card(request, page, card, editing)
     messages.success(request, f"The draft of {thing.name} is saved. It is not marked as ready.")
     return redirect(_card_address(place, thing.key, is_open=True))
+
+
+def _denied(request: SignedInRequest, place: Place, form: EvidenceForm, error: NotAllowed) -> HttpResponse:
+    """Who lost the right to write while typing has the words back; htmx leaves them where they are."""
+    if is_fragment(request):
+        return refusal(request, error, back_url=gate_url(place.gate, place.release), back_words="To the gate")
+    typed = "\n\n".join(str(form[name].value() or "") for name in ("text", "url", "note")).strip()
+    return show_gate(request, place, Shown(error.status, refused=error, kept=typed))
 
 
 def _show_form(request: SignedInRequest, place: Place, key: str) -> HttpResponse:
