@@ -12,7 +12,7 @@ from django.urls import reverse
 from approvals.models import GateRole
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
-from gatekeeper.common.templatetags.gk import as_day, day, day_short, plural_days, relative_day
+from gatekeeper.common.templatetags.gk import as_day, day, day_short, plural_days, relative_day, since_day, today
 from releases.kinds import Cause, EventKind
 from releases.models import Event, Gate, Release
 from releases.rules import TARGET, slip_days_of
@@ -112,6 +112,7 @@ class EventFacts:
             "when": when(self.event.recorded_at),
             "due": day(due_on),
             "due_when": _due_words(due_on),
+            "is_due": "It was due" if due_on is not None and due_on < today() else "It is due",
             "target": day(release.target_on) if release else "",
             "target_when": self._target_words(),
             "cause": CAUSES.get(data.get("cause", ""), "").format(roles=name_list(roles) or "the approvers"),
@@ -172,6 +173,12 @@ class EventFacts:
             return ""
         return f"{following.name}, due {day(following.due_on)}"
 
+    def cost_of_missing(self) -> list[str]:
+        """What a late decision moves; once the day is over, what every further one does."""
+        is_late = self.gate is not None and self.gate.due_on is not None and self.gate.due_on < today()
+        verb = "moves on with every further day" if is_late else "moves day by day"
+        return [f"The target of {self.words['target']} {verb}"]
+
     def moves(self) -> list[str]:
         """The dates that a re-plan moved, one line each: "Release Readiness: 20 Nov to 8 Jan 27"."""
         names = {gate.key: gate.name for gate in self.gates} | {TARGET: "Release"}
@@ -196,8 +203,12 @@ class EventFacts:
 
 
 def _due_words(due_on: date | None) -> str:
-    """tomorrow, Fri 20 Nov 2026."""
-    return f"{relative_day(due_on)}, {day(due_on)}" if due_on else ""
+    """tomorrow, Fri 20 Nov 2026; of a day that has passed: Fri 20 Nov 2026, 7 days ago."""
+    if due_on is None:
+        return ""
+    if due_on < today():
+        return f"{day(due_on)}, {since_day(due_on)}"
+    return f"{relative_day(due_on)}, {day(due_on)}"
 
 
 def with_facts(events: Iterable[Event]) -> dict[int, EventFacts]:

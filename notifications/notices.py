@@ -94,7 +94,7 @@ NOTICES: tuple[Notice, ...] = (
         subject="To prepare: {release}, {gate}, due {due}",
         line="{gate} is open, due {due}",
         heading="{gate} is open",
-        lead="Evidence for {gate} can be submitted now. It is due {due_when}.",
+        lead="Evidence for {gate} can be submitted now. {is_due} {due_when}.",
         action="Prepare the evidence", why=MANAGES, rows=("due", "target"),
     ),
     Notice(
@@ -102,7 +102,7 @@ NOTICES: tuple[Notice, ...] = (
         subject="Waiting for you: {release}, {gate} (round {round}), due {due}",
         line="{actor} submitted round {round} of {gate} for your decision",
         heading="{gate} waits for your decision",
-        lead="{actor} submitted round {round} on {when}.{as_role} It is due {due_when}.",
+        lead="{actor} submitted round {round} on {when}.{as_role} {is_due} {due_when}.",
         action="Read and decide", why=DECIDES, rows=("due", "roles", "if_missed"), quote="summary",
     ),
     Notice(
@@ -119,7 +119,7 @@ NOTICES: tuple[Notice, ...] = (
         subject="Waiting for you: {release}, {gate} (round {round}), due {due}",
         line="{actor} approved {gate} for {role}; it is your turn",
         heading="{gate} waits for your decision",
-        lead="{actor} approved round {round} for {role}, so it is your turn.{as_role} It is due {due_when}.",
+        lead="{actor} approved round {round} for {role}, so it is your turn.{as_role} {is_due} {due_when}.",
         action="Read and decide", why=DECIDES, rows=("due", "roles", "if_missed"), quote="comment",
     ),
     Notice(
@@ -161,7 +161,7 @@ NOTICES: tuple[Notice, ...] = (
         subject="To do: {release}, a condition of {gate}, due {due}",
         line="{actor} gave you a condition of {gate}, due {due}",
         heading="You own a condition of {gate}",
-        lead="{actor} approved on a condition that you own. It is due {due_when}.",
+        lead="{actor} approved on a condition that you own. {is_due} {due_when}.",
         action="See the condition", why="you own this condition", rows=("due",), quote="text",
     ),
     Notice(
@@ -466,7 +466,7 @@ ROWS: Mapping[str, Row] = {
     "excused": Row("Excused until", _word("expires")),
     "moves": Row("What moves", EventFacts.moves),
     "playbook_changes": Row("What changes", EventFacts.playbook_changes),
-    "if_missed": Row("If it is missed", lambda facts: [f"The target of {facts.words['target']} moves day by day"]),
+    "if_missed": Row("If it is missed", EventFacts.cost_of_missing),
 }
 
 

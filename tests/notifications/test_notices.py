@@ -339,7 +339,7 @@ def test_the_words_of_a_submission(cast: Cast, gate: Gate) -> None:
     assert line == "Petra Manager submitted round 1 of Market Opportunity for your decision"
     assert heading == "Market Opportunity waits for your decision"
     assert lead.startswith(
-        "Petra Manager submitted round 1 on Wed 7 Jan 2026 at 09:00. You decide as Engineering. It is due "
+        "Petra Manager submitted round 1 on Wed 7 Jan 2026 at 09:00. You decide as Engineering. It was due Wed"
     )
     assert gate.due_on == due
 
