@@ -6,12 +6,14 @@ import pytest
 
 from approvals.pages.rows import health_of
 from gatekeeper.common.errors import Refused
+from gatekeeper.common.once import remembering
 from releases.actions.calendars import add_calendar_entries, remove_calendar_entry, set_working_weekdays
 from releases.calendar_files import Entry, read_entries
 from releases.kinds import EventKind
 from releases.models import CalendarEntry, Event, Organisation, Release
 from releases.working_days import organisation_calendar
 from tests.cast import MARKET, Cast, at, conflict, day, fresh, gate_of, not_allowed, nothing_changes, refused, submit
+from tests.releases.test_health import rows_of
 
 TODAY = date(2026, 11, 27)
 
@@ -140,3 +142,33 @@ def test_health_counts_the_organisations_working_days(cast: Cast, release: Relea
     # a due date stays a calendar day, also on a holiday
     add_calendar_entries(kind="holiday", text=f"{day(30)} Off", actor=cast.administrator, clock=at(20))
     assert gate_of(release, MARKET).due_on == day(20) + timedelta(days=10)
+
+
+def test_python_and_sql_agree_under_any_calendar(cast: Cast) -> None:
+    """Rounds that wait, due on each of forty days, seen from two weeks of days under calendars of all sorts."""
+    base = day(20)
+    values = [
+        {
+            "state": "active",
+            "current_gate": MARKET,
+            "current_state": "in_review",
+            "next_due_on": base + timedelta(ahead),
+        }
+        for ahead in range(-3, 38)
+    ]
+    rows = Release.objects.bulk_create(rows_of(cast, values))
+    lists = ["", f"{day(21)}", f"{day(24)} to {day(33)}", "\n".join(str(day(n)) for n in range(20, 45, 2))]
+    found = set()
+    for weekdays in ([1, 2, 3, 4, 5], [7, 1, 2, 3, 4], [3], range(1, 8)):
+        set_working_weekdays(weekdays=weekdays, actor=cast.administrator)
+        for text in lists:
+            CalendarEntry.objects.all().delete()
+            if text:
+                add_calendar_entries(kind="holiday", text=text, actor=cast.administrator)
+            with remembering():
+                for today in (base + timedelta(days=ahead) for ahead in range(14)):
+                    stored = {r.pk: r.health_value for r in Release.objects.with_health(today)}  # type: ignore[attr-defined]
+                    for row in rows:
+                        assert stored[row.pk] == health_of(row, today).value, (weekdays, text, today, row.next_due_on)
+                        found.add(stored[row.pk])
+    assert found == {"on_track", "at_risk"}
