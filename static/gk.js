@@ -360,6 +360,12 @@
     look();
   }
 
+  // ---- the tab that is open is in sight, where tabs scroll sideways
+  for (const tab of $$(".tabs [aria-current]")) {
+    const bar = tab.parentElement, end = tab.offsetLeft + tab.offsetWidth - bar.offsetLeft;
+    if (end > bar.clientWidth) bar.scrollLeft = end - bar.clientWidth + 20;
+  }
+
   // ---- a form that came back: its summary is the first thing to hear
   $("[data-focus]")?.focus();
 })();
