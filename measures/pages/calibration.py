@@ -92,7 +92,8 @@ def due_statements(user: User, today: date) -> QuerySet[Statement]:
     """Statements whose P85 day has ended, with the day on which it happened as `passed_on`.
 
     Only these are counted, early or late: whoever also counts what came early while its day is still ahead sees only
-    the good news. Cancelled releases are left out, and what was said before a hold that fell into its days.
+    the good news. Left out are cancelled releases, what was said before a hold that fell into its days, and gates that
+    a newer playbook has taken away.
     """
     gate = Gate.objects.filter(release=OuterRef("release"), key=OuterRef("gate"))
     held = Hold.objects.filter(
@@ -101,6 +102,7 @@ def due_statements(user: User, today: date) -> QuerySet[Statement]:
     return (
         Statement.objects.filter(release__in=Release.objects.visible_to(user), p85_on__lt=today)
         .exclude(release__state=ReleaseState.CANCELLED)
+        .filter(Q(gate=rules.TARGET) | Exists(gate))
         .exclude(Exists(held))
         .annotate(
             passed_on=Case(

@@ -5,6 +5,7 @@ from typing import Any
 import pytest
 from django.utils import timezone
 
+from approvals.pages.headline import chance_words
 from gatekeeper.common.calendars import day_of
 from measures import forecasts
 from measures.models import Backtest, Statement
@@ -118,6 +119,13 @@ def test_enough_forecasts_give_a_share_and_a_verdict_and_restricted_products_sta
     assert client_of(cast.outsider).get("/calibration/router/").status_code == 404
 
 
+def test_a_chance_is_never_said_to_be_certain() -> None:
+    chances = (0, 0.004, 0.01, 0.494, 0.985, 0.996, 1)
+    assert [chance_words(one) for one in chances] == [
+        "None", "under 1 %", "1 %", "49 %", "98 %", "over 99 %", "over 99 %",
+    ]  # fmt: skip
+
+
 def test_what_a_hold_overtook_and_what_was_cancelled_is_left_out(cast: Cast) -> None:
     from measures.pages.calibration import due_statements
 
@@ -130,6 +138,10 @@ def test_what_a_hold_overtook_and_what_was_cancelled_is_left_out(cast: Cast) -> 
             release=release, gate=MARKET, stated_on=day(days_ago(stated)), p50_on=day(days_ago(p85)),
             p85_on=day(days_ago(p85)),
         )  # fmt: skip
+    Statement.objects.create(
+        release=release, gate="taken-away", stated_on=day(days_ago(40)), p50_on=day(days_ago(20)),
+        p85_on=day(days_ago(20)),
+    )  # fmt: skip
     today = day_of(timezone.now())
     assert due_statements(cast.outsider, today).count() == 2
     Release.objects.update(state="cancelled", held_on=None)
