@@ -52,11 +52,11 @@ def span_change(change: timedelta | None) -> SafeString:
 
 def _change(change: int, words: str, good: str) -> SafeString:
     if not change:
-        return SafeString(' · <span class="nowrap">±0</span>')
+        return SafeString(' <span class="nowrap">· ±0</span>')
     name, direction = ("arrow-up", "up") if change > 0 else ("arrow-down", "down")
     return format_html(
-        ' · <b class="change tx-{}">{}{}{}</b>', "ok" if direction == good else "dec", svg(name, "i i-12"),
-        "+" if change > 0 else "−", words,
+        ' <span class="nowrap">· <b class="change tx-{}">{}{}{}</b></span>',
+        "ok" if direction == good else "dec", svg(name, "i i-12"), "+" if change > 0 else "−", words,
     )  # fmt: skip
 
 
