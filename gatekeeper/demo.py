@@ -4,14 +4,14 @@ Every release is told as a story: what became of each gate, relative to today, s
 """
 
 import copy
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import date, datetime, time, timedelta
 
 from django.contrib.auth.models import Group
 from django.core.files.uploadedfile import SimpleUploadedFile
 
-from approvals.actions import decisions, drafts, people, rounds, seats
+from approvals.actions import decisions, drafts, people, rounds, seats, tokens
 from approvals.actions.checks import report_check
 from approvals.actions.comments import add_comment
 from approvals.actions.conditions import mark_overdue_conditions
@@ -290,6 +290,18 @@ class Demo:
         )
         save_draft(slug=draft.slug, revision=draft.revision, definition=definition, actor=chloe, clock=clock)
 
+    def _make_tokens(self, bot: User, products: Collection[int], begin: Clock) -> None:
+        """Tokens to look at: nobody knows their text, and whoever needs one makes another."""
+        if products:
+            tokens.create_token(
+                owner=bot, actor=None, name="CI nightly", scopes=("read", "checks"), days=90, products=products,
+                checks=sorted(set(Check.objects.values_list("name", flat=True))), clock=begin,
+            )  # fmt: skip
+        tokens.create_token(owner=bot, actor=None, name="Issue tracker", scopes=("read",), days=38, clock=begin)
+        tokens.create_token(
+            owner=self.people["helen"], actor=None, name="Data warehouse", scopes=("read",), days=180, clock=begin
+        )
+
     def _report(self) -> None:
         """What the build machine said this week: a service account, which reports checks and does nothing else."""
         begin = self.at(self.today - timedelta(days=30))
@@ -311,6 +323,8 @@ class Demo:
                     details_url=f"https://ci.larkfield.example/{slug}/{812 + index}", actor=bot,
                     clock=self.at(self.today, 7, 40),
                 )  # fmt: skip
+        mine = [self.products[slug].pk for slug, version, _key in REPORTED if (slug, version) in told]
+        self._make_tokens(bot, mine, begin)
 
     def _excuse(self) -> None:
         """One exception in force, and one condition that nobody has met in time."""
