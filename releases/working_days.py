@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 from django.apps import apps
 
-from gatekeeper.common.calendars import Freeze, WorkCalendar
+from gatekeeper.common.calendars import MONDAY_TO_FRIDAY, Freeze, WorkCalendar
 from gatekeeper.common.once import forget, once
 from releases.kinds import CalendarKind
 
@@ -43,5 +43,6 @@ def _load() -> WorkCalendar:
         elif kind == CalendarKind.HOLIDAY:
             for ahead in range((ends_on - starts_on).days + 1):
                 holidays.setdefault(starts_on + timedelta(days=ahead), name)
-    weekdays = frozenset(int(number) - 1 for number in rows[0][0])
+    # Without a working weekday counting would never end; the action refuses that, a hand in the database may not.
+    weekdays = frozenset(int(number) - 1 for number in rows[0][0]) or MONDAY_TO_FRIDAY.weekdays
     return WorkCalendar(weekdays, holidays, tuple(freezes))

@@ -4,7 +4,7 @@ from django.conf import settings
 from django.contrib import messages
 from django.core.paginator import Paginator
 from django.http import HttpResponse
-from django.shortcuts import redirect
+from django.shortcuts import get_object_or_404, redirect
 from django.urls import reverse
 from django.utils import timezone
 from django.views.decorators.http import require_http_methods, require_POST
@@ -88,8 +88,9 @@ def days(request: SignedInRequest) -> HttpResponse:
 @require_POST
 def day_remove(request: SignedInRequest, entry: int) -> HttpResponse:
     """Take an entry out of the calendar."""
+    found = get_object_or_404(CalendarEntry, pk=entry)
     try:
-        remove_calendar_entry(entry_id=entry, actor=request.user)
+        remove_calendar_entry(entry_id=found.pk, actor=request.user)
     except DomainError as error:
         return refusal(request, error, back_url=reverse(PAGE), back_words="To the organisation")
     messages.success(request, "It is out of the calendar.")
