@@ -76,6 +76,17 @@ def test_an_executive_reads_filters_keeps_and_prints_the_portfolio(scene: Any, o
 
     _prints(page)
 
+    # one's own views: their links and names
+    page.emulate_media(media="screen")
+    page.goto("/portfolio/views/")
+    page.locator("summary", has_text="Link and name").click()
+    expect(page.get_by_label("Link")).to_have_value(re.compile(r"/portfolio/views/[\w-]+/$"))
+    assert axe_findings(page, "main") == []
+    page.get_by_label("Name").fill("")
+    page.get_by_role("button", name="Rename").click()
+    expect(page.locator(".error")).to_be_visible()
+    assert axe_findings(page, "main") == []
+
 
 def _prints(page: Page) -> None:
     """On paper: filters and time in the head, no navigation, heads that repeat."""
