@@ -8,7 +8,8 @@ from typing import Any
 
 from django.contrib.auth.models import Group
 from django.db import transaction
-from django.db.models import Count, Max, Q, Sum
+from django.db.models import Count, F, Max, Q, Sum
+from django.db.models.functions import ExtractDay, ExtractMonth, ExtractYear
 from django.http import HttpResponse, HttpResponseBase
 
 from approvals.actions.deliverables import assign_deliverable
@@ -108,16 +109,15 @@ class ReleasesView(ApiView):
         """How many there are, and a tag of everything that the list shows: one query over the releases.
 
         A release's number of events rises with whatever changes in it, the organisation's with everything else: names,
-        grants, seats. The forecast writes its days beside them.
+        grants, seats. The forecast writes its days later and beside them, so that they are summed up too.
         """
         state = found.order_by().aggregate(
             count=Count("pk"),
             events=Sum("event_number"),
             changes=Sum("revision"),
             newest=Max("pk"),
-            p50=Max("p50_on"),
-            p85=Max("p85_on"),
-            forecasts=Count("p50_on", distinct=True),
+            p50=_sum_of_days("p50_on"),
+            p85=_sum_of_days("p85_on"),
         )
         events = Organisation.objects.values_list("event_number", flat=True).first()
         parts = [str(value) for value in (*state.values(), events, self.request._request.get_full_path())]
@@ -138,6 +138,12 @@ class ReleasesView(ApiView):
             release, is_new = _plan(request.user, self.said)
         headers = {"Location": f"/api/v1/releases/{release.product.slug}/{release.version}/"}
         return self.answer(show_one(request, release.pk), 201 if is_new else 200, headers)
+
+
+def _sum_of_days(column: str) -> Sum:
+    """A number that changes when a day of some release does, each release with a weight of its own."""
+    day = ExtractYear(column) * 372 + ExtractMonth(column) * 31 + ExtractDay(column)
+    return Sum(day * (F("pk") % 997 + 1))
 
 
 @contextmanager
