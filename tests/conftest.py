@@ -45,7 +45,14 @@ pytest_plugins = ["tests.cast"] if importlib.util.find_spec("tests.cast") else [
 
 
 # What takes longest begins first, so that no process is left alone with it at the end.
-LONGEST = ("test_access.py", "test_query_counts.py", "test_invariants.py", "test_delivery.py", "test_supervisor.py")
+LONGEST = (
+    "test_access.py",
+    "test_query_counts.py",
+    "test_state_machine.py",
+    "test_invariants.py",
+    "test_delivery.py",
+    "test_supervisor.py",
+)
 
 
 def pytest_collection_modifyitems(config: pytest.Config, items: list[pytest.Item]) -> None:
