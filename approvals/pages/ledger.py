@@ -10,18 +10,11 @@ from django.db.models import QuerySet
 
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import day_of
-from releases.kinds import EventKind, MoveKind, SettledHow
+from releases.kinds import Cause, EventKind, MoveKind, SettledHow
 from releases.models import Baseline, DateMove, Event, Gate, Release, Slip
 from releases.sentences import sentence
 
-CAUSE_WORDS: Mapping[str, str] = {
-    "not_submitted": "Not submitted",
-    "awaiting_decision": "Not decided",
-    "declined": "Declined, not submitted again",
-    "check_failing": "A blocking check was failing",
-    "quorum_unreachable": "Quorum unreachable",
-    "recorded": "Recorded",
-}
+CAUSE_WORDS: Mapping[str, str] = {cause.value: str(cause.label) for cause in Cause}
 HOW_WORDS: Mapping[str, str] = {
     SettledHow.LATE_APPROVAL: "Late approval",
     SettledHow.WAIVER: "Waiver",

@@ -560,9 +560,9 @@ def _frame(
     width: int, names: Sequence[str], notes: Sequence[str], most: float, unit: str, words: float
 ) -> tuple[Bars, Scale]:
     """The ground that bars and ranges share, and its scale."""
-    left = min(max((len(name) for name in names), default=0) * LETTER + 8, width * 0.38)
+    left = min(max((len(name) for name in names), default=0) * LETTER + 8, width * 0.42)
     note = max((len(one) for one in notes), default=0) * LETTER
-    right = width - words - (note + 8 if note else 0)
+    right = width - words - (note + 14 if note else 0)
     values = steps(most, max(2, int((right - left) / 60)))
     x = Scale(0, values[-1], left, right)
     top, bottom = 4.0, 4.0 + ROW * len(names)
