@@ -12,6 +12,7 @@ from gatekeeper.common.api.inputs import (
     ListQuery,
     Query,
     QueryFlag,
+    QueryMoment,
     QueryText,
     QueryWhole,
     QueryWords,
@@ -107,7 +108,7 @@ class ReplanBody(Input):
 
 
 class VerdictQuery(Query):
-    as_of = serializers.CharField(required=False, max_length=40, help_text="A past moment: 2026-11-20T09:14:03Z.")
+    as_of = QueryMoment(required=False, help_text="A past moment: 2026-11-20T09:14:03Z.")
 
 
 class SubmitBody(Input):

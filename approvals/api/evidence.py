@@ -38,7 +38,7 @@ from gatekeeper.common.api.shapes import (
     shape,
 )
 from gatekeeper.common.api.views import CHECKS, describe
-from gatekeeper.common.errors import Conflict, FieldProblem
+from gatekeeper.common.errors import Conflict, FieldProblem, Refused
 from releases.permissions import is_administrator, product_permissions
 
 log = logging.getLogger(__name__)
@@ -188,15 +188,9 @@ class EvidenceView(GateApi):
         said = dict(self.said)
         kinds = [name for name in ("text", "url", "done") if name in said] + (["file"] if has_files else [])
         if len(kinds) != 1:
-            raise malformed(
-                "Give one of text, url, done or file.",
-                [FieldProblem(kinds[1] if kinds else "text", "one_of", "One of them.")],
-            )
+            raise Refused.for_field(kinds[1] if kinds else "text", "one_of", "Give one of text, url, done or file.")
         if said.pop("done", True) is False:
-            raise malformed(
-                "Evidence that is not done is none: remove it.",
-                [FieldProblem("done", "invalid", "Only true can be saved.")],
-            )
+            raise Refused.for_field("done", "invalid", "Evidence that is not done is none: remove it.")
         kind = {"text": EvidenceKind.TEXT, "url": EvidenceKind.LINK, "done": EvidenceKind.TICK}.get(
             kinds[0], EvidenceKind.FILE
         )

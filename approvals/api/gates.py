@@ -6,7 +6,6 @@ from typing import Any
 
 from django.http import HttpResponseBase
 from django.utils import timezone
-from django.utils.dateparse import parse_datetime
 
 from approvals.actions.exceptions import grant_exception
 from approvals.actions.rounds import submit_evidence, waive_gate, withdraw_submission
@@ -21,7 +20,6 @@ from approvals.verdicts import GO, NO_GO, past_answer, present_answer
 from gatekeeper.accounts.models import Scope
 from gatekeeper.accounts.requests import ApiRequest
 from gatekeeper.common.api.inputs import ListQuery
-from gatekeeper.common.api.problems import malformed
 from gatekeeper.common.api.shapes import (
     DAY,
     FLAG,
@@ -36,7 +34,7 @@ from gatekeeper.common.api.shapes import (
     shape,
 )
 from gatekeeper.common.api.views import DECIDE, ApiView, describe
-from gatekeeper.common.errors import Blocker, FieldProblem, Refused
+from gatekeeper.common.errors import Blocker, Refused
 from releases import rules
 from releases.kinds import GateState, ReleaseState
 from releases.models import Gate, Release, Slip
@@ -134,6 +132,7 @@ WAIVED = shape(
     "Exception", {"kind": one_of(WaiverKind.values), "subject": TEXT, "by": TEXT, "reason": TEXT, "expires_on": DAY}
 )
 
+EARLIEST = datetime(2000, 1, 1, tzinfo=UTC)
 # which actions a token with a scope may take; a browser may take all
 WRITES = ("edit_evidence", "submit", "withdraw")
 
@@ -301,9 +300,11 @@ class GateVerdictView(GateApi):
         """
         place = self.place(product, version, gate)
         now = timezone.now()
-        at = _moment(self.query["as_of"]) if "as_of" in self.query else now
+        at: datetime = self.query.get("as_of", now)
         if at > now:
-            raise _bad_moment("This moment has not come yet.")
+            raise Refused.for_field("as_of", "not_yet", "This moment has not come yet.")
+        if at < EARLIEST:
+            raise Refused.for_field("as_of", "too_early", "Give a moment of the year 2000 or later.")
         facts = load_facts(place.release, place.gate, place.gates, today())
         found = past_answer(facts, at) if "as_of" in self.query else present_answer(status_of(facts, request.user))
         return self.answer(
@@ -318,21 +319,6 @@ class GateVerdictView(GateApi):
                 "waived": show_blockers(found.waived),
             }
         )
-
-
-def _bad_moment(words: str) -> Exception:
-    return malformed(words, [FieldProblem("as_of", "invalid", words)])
-
-
-def _moment(text: str) -> datetime:
-    """A moment with its zone, as RFC 3339 writes it."""
-    try:
-        at = parse_datetime(text.replace(" ", "+"))
-    except ValueError:
-        at = None
-    if at is None or at.tzinfo is None or at.year < 2000:
-        raise _bad_moment("Give a moment with its zone, such as 2026-11-20T09:14:03Z.")
-    return at.astimezone(UTC)
 
 
 class GateSubmitView(GateApi):

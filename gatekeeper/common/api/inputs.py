@@ -5,9 +5,10 @@ A body is JSON, so `"5"` is not 5 and 1 is not true. A query is text, so its fie
 
 import re
 from collections.abc import Mapping
-from datetime import date
+from datetime import date, datetime
 from typing import Any
 
+from django.utils.dateparse import parse_datetime
 from rest_framework import serializers
 
 from gatekeeper.common.api.problems import malformed
@@ -139,6 +140,19 @@ class QueryText(serializers.CharField):
 
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(max_length=200, required=False, **kwargs)
+
+
+class QueryMoment(serializers.Field[datetime, str, str, Any]):
+    """A moment with its zone in an address, as RFC 3339 writes it; a plus may have become a space on the way."""
+
+    def to_internal_value(self, data: str) -> datetime:
+        try:
+            at = parse_datetime(data.replace(" ", "+"))
+        except ValueError:
+            at = None
+        if at is None or at.tzinfo is None:
+            raise serializers.ValidationError("Give a moment with its zone, such as 2026-11-20T09:14:03Z.", "invalid")
+        return at
 
 
 class QueryWords(serializers.CharField):

@@ -4,6 +4,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
+from django.conf import settings
 from django.core.validators import RegexValidator
 from drf_spectacular.openapi import AutoSchema
 from drf_spectacular.plumbing import build_parameter_type
@@ -11,7 +12,7 @@ from drf_spectacular.utils import OpenApiParameter
 from rest_framework.serializers import CharField
 
 from gatekeeper.common.api import problems, shapes
-from gatekeeper.common.api.inputs import Keyed, QueryWords
+from gatekeeper.common.api.inputs import Keyed, QueryMoment, QueryWords
 from gatekeeper.common.api.views import Spec
 
 DESCRIPTION = """\
@@ -52,7 +53,7 @@ PATTERNS: Mapping[str, tuple[str, str]] = {
 }
 MOST_KEY = "9223372036854775807"
 # no text can hold NUL
-TEXT, NOT_BLANK, WORD = r"^[^\x00]*$", r"^[^\x00]*[^\x00\s][^\x00]*$", r"^[^,\x00]+$"
+TEXT, NOT_BLANK, WORD = r"^[^\x00]*$", r"^[^\x00]*[^\x00\s\x1c-\x1f\x85][^\x00]*$", r"^[^,\x00]+$"
 
 
 def _header(name: str, words: str, schema: shapes.Schema | None = None) -> dict[str, Any]:
@@ -110,6 +111,7 @@ class ApiSchema(AutoSchema):
                         name=name,
                         schema=schema,
                         location=OpenApiParameter.QUERY,
+                        required=field.required,
                         description=description,
                         explode=False if isinstance(field, QueryWords) else None,
                         style="form" if isinstance(field, QueryWords) else None,
@@ -131,6 +133,8 @@ class ApiSchema(AutoSchema):
 
     def _map_serializer_field(self, field: Any, direction: Any, bypass_extensions: bool = False) -> Any:
         """Says what REST framework leaves out: blank texts, characters that nothing can hold, lists with commas."""
+        if isinstance(field, QueryMoment):
+            return {"type": "string", "format": "date-time", "description": str(field.help_text)}
         found = super()._map_serializer_field(field, direction, bypass_extensions)
         if isinstance(field, QueryWords):
             words = self._fields if field.field_name == "fields" else field.known
@@ -242,6 +246,11 @@ def finish(result: dict[str, Any], generator: Any, request: Any, public: bool) -
     components["responses"] = _refusals()
     components["securitySchemes"] = {
         "token": {"type": "http", "scheme": "bearer", "bearerFormat": "gk_<prefix>_<secret>"},
-        "session": {"type": "apiKey", "in": "cookie", "name": "session", "description": "The session of a browser."},
+        "session": {
+            "type": "apiKey",
+            "in": "cookie",
+            "name": settings.SESSION_COOKIE_NAME,
+            "description": "The session of a browser.",
+        },
     }
     return result
