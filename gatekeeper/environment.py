@@ -156,7 +156,7 @@ def _mail(text: str) -> dict[str, Any]:
         folder = text.removeprefix("file://")
         if not folder.startswith("/"):
             raise Unusable
-        return {"EMAIL_BACKEND": "django.core.mail.backends.filebased.EmailBackend", "EMAIL_FILE_PATH": folder}
+        return {"EMAIL_BACKEND": "gatekeeper.common.mail_files.EmailBackend", "EMAIL_FILE_PATH": folder}
     parsed = environ.Env.email_url_config(text)
     if not parsed.get("EMAIL_HOST"):
         raise Unusable

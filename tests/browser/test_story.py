@@ -66,12 +66,10 @@ def mails_to(person: str) -> list[Any]:
     """What the worker has mailed to somebody, read as a mail program would."""
     folder = Path(django_settings.EMAIL_FILE_PATH)
     found = []
-    for path in sorted(folder.iterdir()) if folder.exists() else []:
-        for part in path.read_bytes().split(b"\n" + b"-" * 79 + b"\n"):
-            if b"Message-ID:" in part:
-                message = message_from_bytes(part.lstrip(b"\n"), policy=email.policy.default)
-                if f"{person}@example.org" in str(message["To"]):
-                    found.append(message)
+    for path in sorted(folder.glob("*.eml")):
+        message = message_from_bytes(path.read_bytes(), policy=email.policy.default)
+        if f"{person}@example.org" in str(message["To"]):
+            found.append(message)
     return found
 
 
