@@ -45,8 +45,8 @@ class Activity:
 
 
 def events_of(release: Release) -> QuerySet[Event]:
-    """The release's events, newest first; those of recorded history by the day they tell of."""
-    order = ("-effective_on", "-number") if release.is_history else ("-number",)
+    """The release's events, newest first by what is shown: when they happened, in recorded history by their day."""
+    order = ("-effective_on" if release.is_history else "-recorded_at", "-number")
     return Event.objects.filter(release=release).select_related("actor", "on_behalf_of").order_by(*order)
 
 

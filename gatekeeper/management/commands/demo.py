@@ -7,8 +7,10 @@ from django.core.management.base import BaseCommand, CommandError, CommandParser
 from django.db import transaction
 
 from gatekeeper.accounts.models import User
+from gatekeeper.common.clock import database_clock
 from gatekeeper.demo import Demo
 from notifications.relay import relay_events
+from releases.events import seal_history
 
 
 class Command(BaseCommand):
@@ -28,4 +30,5 @@ class Command(BaseCommand):
             Demo(self.stdout.write).load()
             # Its people find their lists filled, and nobody is mailed about the past.
             relay_events(is_quiet=True)
+            seal_history(database_clock())
         self.stdout.write("The demo is loaded.")
