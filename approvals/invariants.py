@@ -101,7 +101,7 @@ def _check_round(name: str, submission: Submission) -> Iterator[Difference]:
             yield Difference("decision", who, "decided after the round had ended")
         before = [_vote(d) for d in decisions if d is not decision and _stood_at(d, decision)]
         if rules.is_waiting_its_turn(needs, before, decision.role.key):
-            yield Difference("decision", who, f"decided as {decision.role.key} before it was the role's turn")
+            yield Difference("decision", who, f"decided as {decision.role.key} before it was the role’s turn")
         if not hasattr(decision, "revocation"):
             votes.append(_vote(decision))
     people = [vote.person for vote in votes]

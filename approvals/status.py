@@ -35,6 +35,8 @@ class Turn:
     roles: tuple[str, ...]
     since: datetime | None
     words: str
+    stuck: str = ""
+    """ "Sales cannot reach its quorum": waiting alone will not pass the gate."""
 
 
 @dataclass(frozen=True)
@@ -202,10 +204,22 @@ def turn(facts: GateFacts, to_submit: Sequence[Blocker] = ()) -> Turn:
     if gate.state == GateState.IN_REVIEW:
         needs = facts.needs
         up = rules.roles_up(needs, facts.votes)
-        return Turn("role", up, gate.turn_since, _list([need.name for need in needs if need.key in up]))
+        return Turn(
+            "role", up, gate.turn_since, _list([need.name for need in needs if need.key in up]), stuck_words(facts)
+        )
     if to_submit and {b.code for b in to_submit} <= {BlockerCode.CHECK_MISSING, BlockerCode.CHECK_FAILING}:
         return Turn("tool", (), gate.turn_since, "Engineering tool")
     return Turn("pm", (), gate.turn_since, "Product manager")
+
+
+def stuck_words(facts: GateFacts, without: int | None = None) -> str:
+    """Which roles of the open round cannot reach their quorums (if one more person stepped aside); or nothing."""
+    candidates = {role: people - {without} for role, people in facts.candidates().items()}
+    short = rules.unreachable_roles(facts.needs, facts.votes, candidates)
+    names = [need.name for need in facts.needs if need.key in short]
+    if not names:
+        return ""
+    return f"{_list(names)} cannot reach {'its quorum' if len(names) == 1 else 'their quorums'}"
 
 
 def _list(words: Sequence[str]) -> str:

@@ -76,7 +76,7 @@ class DemoProduct:
 
 PRODUCTS = (
     DemoProduct("assist-console", "Assist Console", "remote-support", "maya",
-                "The technician's desk: sessions, unattended access and hand-over."),
+                "The technician’s desk: sessions, unattended access and hand-over."),
     DemoProduct("assist-mobile", "Assist Mobile", "remote-support", "tomas", "Support sessions from a phone."),
     DemoProduct("session-recorder", "Session Recorder", "remote-support", "nadia",
                 "Recording, search and retention of support sessions."),
@@ -224,12 +224,12 @@ class Demo:
         for number, story in enumerate(self.stories, start=1):
             self.progress(f"[{number}/{len(self.stories)}] {self.products[story.product].name} {story.version}")
             self._tell(story, number)
-        self._edit_playbook()
-        self._watch()
-        self._prepare()
-        self._report()
-        self._excuse()
         self._commit_anew()
+        self._prepare()
+        self._edit_playbook()
+        self._excuse()
+        self._watch()
+        self._report()
         forecasts.forget()  # the stories were told one after the other
         forecasts.refresh(clock=self.at(self.today, 23))
 
@@ -483,7 +483,7 @@ class Demo:
         if gate.position in story.waived:
             rounds.waive_gate(
                 gate_id=gate.pk, actor=self.people["helen"], clock=self.at(day, 16),
-                reason="The pilot customers answer this gate's questions; the write-up follows with the next release.",
+                reason="The pilot customers answer this gate’s questions; the write-up follows with the next release.",
                 expires_on=self.today + timedelta(days=60),
             )  # fmt: skip
             return

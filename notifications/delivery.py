@@ -172,7 +172,7 @@ class Postman:
         delivery.recipient = person
         facts = self.facts[delivery.event_id]
         if notice.is_task and person.pk not in notice.recipients(facts, self.crowd):
-            return "It is not this person's turn any more."
+            return "It is not this person’s turn any more."
         return ""
 
     def _message(self, delivery: Delivery) -> NoticeMail:

@@ -122,13 +122,14 @@ class EventFacts:
             "text": data.get("text", ""),
             "subject": str(data.get("name") or data.get("subject") or ""),
             "conditions": self._conditions(),
+            "conditional": " with conditions" if self._is_conditional() else "",
             "absent": self.people.get(data.get("absent") or 0, ""),
             "stand_in": self.people.get(data.get("stand_in") or 0, "Nobody"),
             "starts": day(day_of_text(data.get("starts_on"))),
             "ends": day(day_of_text(data.get("ends_on"))),
             "expires": day(day_of_text(data.get("expires_on"))),
             "resume_by": day(day_of_text(data.get("resume_by"))),
-            "held": plural_days(data.get("days")) if self.event.kind.endswith(".resumed") else "",
+            "held": self._held(),
             "released": day(day_of_text(data.get("released_on"))),
             "baseline": day(day_of_text(data.get("baseline_on"))),
             "corrected": day(day_of_text(data.get("to"))) if self.event.kind.endswith(".date_corrected") else "",
@@ -166,6 +167,19 @@ class EventFacts:
         if not count:
             return ""
         return " with 1 open condition" if count == 1 else f" with {count} open conditions"
+
+    def _held(self) -> str:
+        """What a resumption does to the dates."""
+        if self.event.kind != EventKind.RELEASE_RESUMED:
+            return ""
+        days = data if isinstance(data := self.data.get("days"), int) else 0
+        return f"dates move by {plural_days(days)}" if days else "no date moves"
+
+    def _is_conditional(self) -> bool:
+        """The decision has conditions, or the gate that was passed has open ones."""
+        if self.event.kind == EventKind.DECISION_RECORDED:
+            return bool(self.data.get("conditions"))
+        return bool(self._conditions())
 
     def _next_words(self) -> str:
         following = self.next_gate

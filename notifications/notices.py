@@ -119,16 +119,17 @@ NOTICES: tuple[Notice, ...] = (
         subject="Waiting for you: {release}, {gate} (round {round}), due {due}",
         line="{actor} approved {gate} for {role}; it is your turn",
         heading="{gate} waits for your decision",
-        lead="{actor} approved round {round} for {role}, so it is your turn.{as_role} {is_due} {due_when}.",
+        lead="{actor} approved round {round} for {role}{conditional}, so it is your turn.{as_role} "
+        "{is_due} {due_when}.",
         action="Read and decide", why=DECIDES, rows=("due", "roles", "if_missed"), quote="comment",
     ),
     Notice(
         key="role_approved", kind=EventKind.DECISION_RECORDED, to=MANAGERS, icon="ok", channels=APP,
         where={"verdict": "approve"},
-        subject="Approved by {role}: {release}, {gate}",
-        line="{actor} approved {gate} for {role}",
-        heading="{role} has approved {gate}",
-        lead="{actor} approved round {round} for {role}.",
+        subject="Approved{conditional} by {role}: {release}, {gate}",
+        line="{actor} approved {gate} for {role}{conditional}",
+        heading="{role} has approved {gate}{conditional}",
+        lead="{actor} approved round {round} for {role}{conditional}.",
         action="See the round", why=MANAGES, quote="comment",
     ),
     Notice(
@@ -150,7 +151,7 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         key="approved", kind=EventKind.GATE_APPROVED, to=(*MANAGERS, *AROUND_GATE), icon="ok",
-        subject="Approved: {release}, {gate}",
+        subject="Approved{conditional}: {release}, {gate}",
         line="{gate} is approved{conditions}",
         heading="{gate} is approved{conditions}",
         lead="All roles approved round {round} of {gate}{conditions}.",
@@ -342,10 +343,10 @@ NOTICES: tuple[Notice, ...] = (
     ),
     Notice(
         key="resumed", kind=EventKind.RELEASE_RESUMED, to=(*MANAGERS, *FOLLOWERS), icon="calendar",
-        subject="Resumed: {release}, dates move by {held}",
-        line="{actor} resumed {release}; its dates move by {held}",
+        subject="Resumed: {release}, {held}",
+        line="{actor} resumed {release}; {held}",
         heading="{release} goes on",
-        lead="{actor} resumed {release}. Its dates move by {held}; days on hold never count as slip.",
+        lead="{actor} resumed {release}: {held}; days on hold never count as slip.",
         action="See the dates", why=FOLLOWS, rows=("target",), quote="reason",
     ),
     Notice(

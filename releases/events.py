@@ -257,7 +257,7 @@ def verify_checkpoints() -> Iterator[BrokenLink]:
         elif merkle_root([canonical(head) for head in heads]) != checkpoint.root:
             reason = "its heads do not match its root"
         elif not any(hmac.compare_digest(_signature(s, checkpoint), checkpoint.signature) for s in secrets):
-            reason = "its signature is not this installation's"
+            reason = "its signature is not this installation’s"
         if reason:
             yield BrokenLink("checkpoints", checkpoint.pk, reason)
             return

@@ -4,6 +4,8 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from releases.playbooks import key_words
+
 Row = Mapping[str, Any]
 
 
@@ -84,7 +86,8 @@ def _gate_changes(old: Row, new: Row, where: str, key: str) -> list[Change]:
     ):
         say(f"Short name is {new.get('short_name')}, was {old.get('short_name')}")
     if due_words(old) != due_words(new):
-        say(f"Due {due_words(new)}, was {due_words(old)}")
+        words = due_words(new)
+        say(f"{words.capitalize() if words.startswith('without') else f'Due {words}'}, was {due_words(old)}")
     if bool(old.get("signature")) != bool(new.get("signature")):
         say("Decisions are signed" if new.get("signature") else "Decisions are not signed any more")
     _list_changes(old.get("roles"), new.get("roles"), "key", lambda o, n: _role(o, n, say), say, "roles")
@@ -93,7 +96,10 @@ def _gate_changes(old: Row, new: Row, where: str, key: str) -> list[Change]:
     )
     _list_changes(old.get("checks"), new.get("checks"), "name", lambda o, n: _check(o, n, say), say, "checks")
     for name, part in (("questions", "questions"), ("informed", "informed")):
-        rows = [[{"name": text} for text in gate.get(name) or ()] for gate in (old, new)]
+        rows = [
+            [{"name": key_words(text) if name == "informed" else text} for text in gate.get(name) or ()]
+            for gate in (old, new)
+        ]
         _list_changes(rows[0], rows[1], "name", lambda _old, _new: None, say, part)
     return found
 
@@ -160,7 +166,7 @@ def _thing(old: Row, new: Row, say: Say) -> None:
         say(f"The hint of {name} has changed", "changed", "deliverables")
     if old.get("days_before") != new.get("days_before"):
         days = new.get("days_before")
-        wanted = "on the gate's due day" if not days else f"{days} {'day' if days == 1 else 'days'} before it"
+        wanted = "on the gate’s due day" if not days else f"{days} {'day' if days == 1 else 'days'} before it"
         say(f"{name} is wanted {wanted}", "changed", "deliverables")
 
 

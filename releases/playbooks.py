@@ -27,6 +27,13 @@ DISCIPLINES = {
 }
 
 
+def key_words(key: str) -> str:
+    """A playbook's key as words: `product-marketing` is Product marketing, `ceo` CEO; words stay as they are."""
+    if not key.islower() or " " in key:
+        return key
+    return key.upper() if len(key) <= 3 else key.replace("-", " ").capitalize()
+
+
 @dataclass(frozen=True)
 class RoleSpec:
     """An approver role of a gate: its key (the function), name and how many approvals it needs.
@@ -124,6 +131,9 @@ def digest_of(definition: Mapping[str, Any]) -> str:
     """The mark of a definition (`PlaybookSpec.as_data`): equal definitions have equal digests."""
     text = json.dumps(definition, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
+
+
+ONE_OFFSET = "give offset_days (0 or less) or offset_months (1 or more), one of them"
 
 
 class _Reader:
@@ -279,7 +289,7 @@ def _gate(read: _Reader, place: str, row: Any, kind: str) -> GateSpec:
     days = read.number(data, "offset_days", place, -3650, 0)
     months = read.number(data, "offset_months", place, 1, 60)
     if kind == "gates" and (days is None) == (months is None):
-        read.fail(place, "give offset_days (0 or less) or offset_months (1 or more), one of them")
+        read.fail(place, ONE_OFFSET)
     name = read.text(data, "name", place, limit=120)
     roles = []
     for spot, item in read.rows(data, "roles", place):

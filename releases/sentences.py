@@ -85,7 +85,7 @@ def shift_words(days: int | None) -> str:
 
 
 CAUSES: Mapping[str, str] = {
-    Cause.NOT_SUBMITTED: "not submitted, it was the product manager's turn",
+    Cause.NOT_SUBMITTED: "not submitted, it was the product manager’s turn",
     Cause.AWAITING_DECISION: "submitted in time, but not decided",
     Cause.DECLINED: "declined and not submitted again",
     Cause.CHECK_FAILING: "a blocking check was failing",
@@ -229,7 +229,7 @@ def _changed(f: Facts) -> Sentence:
     before, after = f.data.get("before") or {}, f.data.get("after") or {}
     words = {"name": "theme", "owner": "product manager", "target_on": "release date"}
     what = [word for key, word in words.items() if before.get(key) != after.get(key)]
-    return Sentence(("changed the ", " and ".join(what) if what else "release's details"), icon="pencil")
+    return Sentence(("changed the ", " and ".join(what) if what else "release’s details"), icon="pencil")
 
 
 def _corrected(f: Facts) -> Sentence:

@@ -57,7 +57,7 @@ def approve_rounds(
     for pick in chosen:
         try:
             if pick.gate_id in signed:
-                raise Conflict("signature_required", "It asks for your signature: decide on the gate's own page.")
+                raise Conflict("signature_required", "It asks for your signature: decide on the gate’s own page.")
             decision = record_decision(
                 gate_id=pick.gate_id,
                 round_number=pick.round_number,

@@ -16,12 +16,14 @@ from approvals.models import Condition, Decision, GateRole, Recusal, Revocation,
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import latest_allowed_day
 from gatekeeper.common.clock import Clock, database_clock
-from gatekeeper.common.errors import Conflict, NotAllowed, Refused
+from gatekeeper.common.errors import Conflict, DomainError, FieldProblem, NotAllowed, Refused
 from releases.actions.releases import require_text
 from releases.kinds import EventKind, GateState, SettledHow
 from releases.locking import LockedRelease
 from releases.models import Gate
 from releases.permissions import product_permissions, who_may_see
+
+COMMENT = "A comment that says why"
 
 
 @dataclass(frozen=True)
@@ -96,14 +98,15 @@ def record_decision(
     if verdict not in Verdict.values:
         raise Refused.for_field("verdict", "unknown_verdict", "Choose approve or decline.")
     _require_vote(facts, actor, row)
-    comment = require_text(
-        "comment",
-        comment,
-        "A comment that says why",
-        least=1 if verdict == Verdict.DECLINE or conditions else 0,
-        most=rules.COMMENT_LENGTH,
-    )
-    checked = _check_conditions(locked, verdict, conditions)
+    problems: list[FieldProblem] = []
+    try:
+        least = 1 if verdict == Verdict.DECLINE or conditions else 0
+        comment = require_text("comment", comment, COMMENT, least=least, most=rules.COMMENT_LENGTH)
+    except DomainError as error:
+        problems.extend(error.fields)
+    checked = _check_conditions(locked, verdict, conditions, problems)
+    if problems:
+        raise Refused(problems[0].code, " ".join(problem.message for problem in problems), fields=problems)
     seat = status.free_seat(facts, actor, row.role_id)
     assert seat is not None  # or the vote was refused
     principal = seat.on_behalf_of
@@ -183,19 +186,27 @@ def _tell_if_stuck(locked: LockedRelease, gate: Gate) -> None:
         locked.record(EventKind.QUORUM_UNREACHABLE, gate=gate, data={"round": gate.round_number, "roles": list(short)})
 
 
-def _check_conditions(locked: LockedRelease, verdict: str, conditions: Sequence[NewCondition]) -> list[NewCondition]:
+def _check_conditions(
+    locked: LockedRelease, verdict: str, conditions: Sequence[NewCondition], problems: list[FieldProblem]
+) -> list[NewCondition]:
+    """The conditions, trimmed; everything that is wrong with them goes to `problems`."""
     if conditions and verdict != Verdict.APPROVE:
-        raise Refused.for_field("conditions", "not_an_approval", "Conditions go with an approval.")
-    checked = []
+        problems.append(FieldProblem("conditions", "not_an_approval", "Conditions go with an approval."))
+        return []
+    product, checked = locked.release.product, []
+    seeing = who_may_see(product, [condition.owner.pk for condition in conditions]) if conditions else ()
     for index, condition in enumerate(conditions):
-        place = f"conditions.{index}"
-        text = require_text(f"{place}.text", condition.text, "A condition", most=500)
+        place, text = f"conditions.{index}", ""
+        try:
+            text = require_text(f"{place}.text", condition.text, "A condition", most=500)
+        except DomainError as error:
+            problems.extend(error.fields)
         if not locked.today <= condition.due_on <= latest_allowed_day(locked.today):
-            raise Refused.for_field(f"{place}.due_on", "date_in_past", "A condition's due date must lie from today on.")
-        if condition.owner.pk not in who_may_see(locked.release.product, [condition.owner.pk]):
-            raise Refused.for_field(
-                f"{place}.owner", "cannot_see", f"{condition.owner} cannot see {locked.release.product}."
-            )
+            message = "A condition’s due date must lie from today on."
+            problems.append(FieldProblem(f"{place}.due_on", "date_in_past", message))
+        if condition.owner.pk not in seeing:
+            message = f"{condition.owner} cannot see {product}."
+            problems.append(FieldProblem(f"{place}.owner", "cannot_see", message))
         checked.append(NewCondition(text, condition.owner, condition.due_on))
     return checked
 

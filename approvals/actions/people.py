@@ -312,7 +312,7 @@ def add_to_group(*, group: Group, person: User, actor: User | None, clock: Clock
     if actor is not None:
         require_administrator(actor)
         if person.pk == actor.pk and seats_of(group):
-            raise NotAllowed("own_seat", "Another administrator has to give you this group's seats.")
+            raise NotAllowed("own_seat", "Another administrator has to give you this group’s seats.")
     if not person.is_active:
         raise Refused.for_field("person", "inactive", f"{person} is deactivated.")
     events.lock_organisation()

@@ -11,7 +11,7 @@ from typing import Any, cast
 
 from django import forms
 
-from approvals.actions.decisions import NewCondition
+from approvals.actions.decisions import COMMENT, NewCondition
 from approvals.forms.people import PersonField
 from approvals.forms.releases import DayField
 from approvals.kinds import EvidenceKind, Verdict
@@ -22,12 +22,17 @@ from gatekeeper.common.requests import whole_number
 # What may be offered; `removed` is written by the engine alone.
 KINDS = ("text", "file", "link", "tick")
 APPROVE, CONDITIONS, DECLINE = "approve", "conditions", "decline"
+# as the action says it
+COMMENT_NEEDED = f"{COMMENT} is needed."
 CHOICES = ((APPROVE, "Approve"), (CONDITIONS, "Approve with conditions"), (DECLINE, "Decline"))
 
 
-def long_text(label: str, *, rows: int = 3, required: bool = False, hint: str = "") -> forms.CharField:
+def long_text(
+    label: str, *, rows: int = 3, required: bool = False, hint: str = "", needed: str = ""
+) -> forms.CharField:
     return forms.CharField(
         label=label, required=required, help_text=hint, widget=forms.Textarea(attrs={"rows": rows}),
+        error_messages={"required": needed} if needed else None,
     )  # fmt: skip
 
 
@@ -177,6 +182,8 @@ class DecisionForm(forms.Form):
         data = super().clean() or {}
         if data.get("choice") != CONDITIONS:
             return data
+        if not str(data.get("comment") or "").strip():
+            self.add_error("comment", forms.ValidationError(COMMENT_NEEDED, "required"))
         messages = ("Say what must still be done.", "Name the person who does it.", "Give a day.")
         for end in CONDITION_ENDS:
             names = [f"{name}{end}" for name in CONDITION_FIELDS]
@@ -236,9 +243,13 @@ class RevokeForm(forms.Form):
 
 class WaiveForm(forms.Form):
     reason = long_text(
-        "Reason", required=True, rows=4, hint="At least 20 characters. It stands beside the gate from now on."
-    )
-    expires_on = DayField(label="Expires on", help_text="From then on the gate is shown as an open debt.")
+        "Reason", required=True, rows=4, hint="At least 20 characters. It stands beside the gate from now on.",
+        needed="Say why, in 20 characters or more.",
+    )  # fmt: skip
+    expires_on = DayField(
+        label="Expires on", help_text="From then on the gate is shown as an open debt.",
+        error_messages={"required": "Give the day up to which it holds."},
+    )  # fmt: skip
 
 
 class ExceptionForm(forms.Form):

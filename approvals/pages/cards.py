@@ -10,7 +10,7 @@ from django.utils import timezone
 from approvals.actions.files import RESUMABLE
 from approvals.facts import GateFacts
 from approvals.models import Deliverable, EvidenceDraft, Upload
-from approvals.pages.items import Item, draft_item
+from approvals.pages.items import Item, draft_item, is_program
 from approvals.pages.words import joined
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
@@ -114,6 +114,10 @@ class UploadRow:
     @property
     def is_whole(self) -> bool:
         return self.upload.finished_at is not None
+
+    @property
+    def is_program(self) -> bool:
+        return is_program(self.upload.name)
 
     @property
     def percent(self) -> int:

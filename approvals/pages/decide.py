@@ -8,13 +8,14 @@ from approvals.kinds import RoundState
 from approvals.models import Submission
 from approvals.pages.changes import ADDED, CHANGED, REMOVED
 from approvals.pages.gate import DecisionLine, Declined, GatePage
+from approvals.status import SUBMITTABLE
 from releases.kinds import GateState
 
 # What became of a round, said after "Round 2 ".
 BECAME = {
     RoundState.APPROVED: "is approved: the gate is passed.",
     RoundState.DECLINED: "was declined.",
-    RoundState.WITHDRAWN: "was withdrawn: there is nothing to decide until it is submitted again.",
+    RoundState.WITHDRAWN: "was withdrawn.",
     RoundState.WAIVED: "ended: the gate was waived.",
     RoundState.CANCELLED: "ended: the release was cancelled.",
 }
@@ -60,6 +61,15 @@ class DecidePage:
         if self.submission.state == RoundState.OPEN:
             return f"Round {number} is not open any more."
         return f"Round {number} {BECAME[RoundState(self.submission.state)]}"
+
+    @property
+    def what_now(self) -> str:
+        """What there is for the person instead."""
+        if self.newer:
+            return f"Round {self.newer} is open now{': read it before you decide' if self.at_gate.hats else ''}."
+        if self.at_gate.gate.state in SUBMITTABLE and self.at_gate.release.is_running:
+            return "There is nothing to decide until the gate is submitted again."
+        return "There is nothing for you to decide here any more."
 
     @property
     def newer(self) -> int:

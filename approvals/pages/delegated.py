@@ -4,10 +4,10 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
 
-from django.db.models import Q, QuerySet
+from django.db.models import Exists, OuterRef, Q, QuerySet
 
 from approvals.inbox import waiting_for
-from approvals.models import Decision, Delegation, GateRole, Submission
+from approvals.models import Condition, Decision, Delegation, GateRole, Submission
 from gatekeeper.accounts.models import User
 from releases.querysets import visible_products
 
@@ -46,5 +46,6 @@ def decided_for(user: User) -> QuerySet[Decision]:
             "submission__gate__release__product",
         )
         .defer("submission__snapshot")
+        .annotate(is_conditional=Exists(Condition.objects.filter(decision=OuterRef("pk"))))
         .order_by("-decided_at", "-pk")
     )  # fmt: skip

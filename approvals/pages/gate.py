@@ -7,6 +7,7 @@ from functools import cached_property
 from statistics import median
 from urllib.parse import urlencode
 
+from django.db.models import Exists, OuterRef
 from django.urls import reverse
 
 from approvals import ports, rules
@@ -29,6 +30,7 @@ from approvals.pages.checks import (
 )
 from approvals.pages.items import Item, author_names, frozen_items
 from approvals.pages.since import Since, since_when
+from approvals.pages.through import tokens_of
 from approvals.pages.words import joined as joined
 from approvals.permissions import Holder
 from approvals.status import GateStatus, RoleStatus, free_seat, gate_status, vote_refusal
@@ -39,6 +41,7 @@ from releases import rules as release_rules
 from releases.kinds import EventKind, GateState, ReleaseState
 from releases.models import DateMove, Event, Gate, Release, Slip
 from releases.permissions import is_administrator, product_permissions
+from releases.playbooks import key_words
 
 ROUNDS_SHOWN = 8
 PEOPLE_SHOWN = 6
@@ -62,6 +65,10 @@ EXCUSABLE = {
     BlockerCode.CHECK_MISSING: WaiverKind.CHECK,
     BlockerCode.CHECK_FAILING: WaiverKind.CHECK,
 }
+# Whether an approval of a round that stands has conditions.
+IS_CONDITIONAL = Exists(
+    Condition.objects.filter(decision__submission=OuterRef("pk"), decision__revocation__isnull=True)
+)
 ROLE_ICONS = {"approved": "ok", "declined": "dec", "waiting": "rev"}
 
 
@@ -77,13 +84,6 @@ def days(count: int) -> str:
 
 NUMBERS = ("no", "one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
 ORDINALS = ("zeroth", "first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth")
-
-
-def key_words(key: str) -> str:
-    """A playbook's key as words: `product-marketing` is Product marketing, `ceo` CEO; words stay as they are."""
-    if not key.islower() or " " in key:
-        return key
-    return key.upper() if len(key) <= 3 else key.replace("-", " ").capitalize()
 
 
 def number_word(number: int) -> str:
@@ -105,6 +105,8 @@ class DecisionLine:
     is_mine: bool
     conditions: tuple[Condition, ...] = ()
     may_revoke: bool = False
+    token: str = ""
+    """By which token of the API it was given: `gk_ab12cd34…`; empty when it was given on a page."""
 
     @property
     def revocation(self) -> object | None:
@@ -116,11 +118,11 @@ class DecisionLine:
             return "Revoked"
         if self.decision.verdict == Verdict.DECLINE:
             return "Declined"
-        return "Approved"
+        return "Approved with conditions" if self.conditions else "Approved"
 
     @property
     def tone(self) -> str:
-        return {"Declined": "dec", "Approved": "ok"}.get(self.words, "none")
+        return {"Revoked": "none", "Declined": "dec"}.get(self.words, "ok")
 
 
 @dataclass(frozen=True)
@@ -180,12 +182,18 @@ class RoundLine:
 
     @property
     def icon(self) -> str:
-        return ROUND_ICONS[RoundState(self.submission.state)]
+        return "cond" if self._is_conditional else ROUND_ICONS[RoundState(self.submission.state)]
 
     @property
     def outcome(self) -> str:
+        if self._is_conditional:
+            return "approved with conditions"
         words = RoundState(self.submission.state).label.lower()
         return "waiting for decision" if self.submission.state == RoundState.OPEN else words
+
+    @property
+    def _is_conditional(self) -> bool:
+        return self.submission.state == RoundState.APPROVED and bool(getattr(self.submission, "is_conditional", False))
 
 
 @dataclass(frozen=True)
@@ -644,6 +652,11 @@ class GatePage:
         return [(c, self.may_close(c), c.closed_at is None and c.due_on < self.today) for c in self.conditions]
 
     @cached_property
+    def tokens(self) -> dict[int, str]:
+        """Which decisions of the round were given through the API, and by which token."""
+        return tokens_of(self.gate, self.release) if self.gate.round_number else {}
+
+    @cached_property
     def role_lines(self) -> list[RoleLine]:
         by_decision: dict[int, list[Condition]] = {}
         for condition in self.conditions:
@@ -657,6 +670,7 @@ class GatePage:
                 is_mine=d.decided_by_id == self.user.pk,
                 conditions=tuple(conditions.get(d.pk, ())),
                 may_revoke=f"revoke:{d.pk}" in self.status.allowed_actions,
+                token=self.tokens.get(d.pk, ""),
             )
             for d in role.decisions
         )
@@ -814,6 +828,7 @@ class GatePage:
         if not self.gate.round_number:
             return []
         found = Submission.objects.filter(gate=self.gate).defer("snapshot", "summary").order_by("-number")
+        found = found.annotate(is_conditional=IS_CONDITIONAL)
         return round_lines(found[:ROUNDS_SHOWN], self.gate, self.release, self.declines)
 
     @property

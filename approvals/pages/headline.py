@@ -12,7 +12,7 @@ from approvals.pages.standing import Standing
 from approvals.pages.steps import Step
 from approvals.ports import Heading
 from gatekeeper.common.calendars import day_of
-from gatekeeper.common.templatetags.gk import day
+from gatekeeper.common.templatetags.gk import day, stopped
 from releases import rules
 from releases.kinds import GateState, Health, ReleaseState
 from releases.models import Baseline, Release
@@ -116,7 +116,8 @@ def _next_step(current: Step, status: Standing, today: date) -> str:
     gate = current.gate
     due = "" if gate.due_on is None else f" by {day(gate.due_on)}" if gate.due_on >= today else ""
     if gate.state == GateState.IN_REVIEW:
-        return f"{gate.name}, round {gate.round_number}, waits for {status.turn.words}{due}."
+        stuck = f" {status.turn.stuck}." if status.turn.stuck else ""
+        return f"{gate.name}, round {gate.round_number}, waits for {status.turn.words}{due}.{stuck}"
     if gate.state == GateState.DECLINED:
         return f"{gate.name} was declined: the product manager prepares round {gate.round_number + 1}{due}."
     count = len([b for b in status.blockers if b.code == BlockerCode.DELIVERABLE_MISSING])
@@ -226,7 +227,7 @@ def trend_mark(health: str, heading: Heading | None) -> TrendMark | None:
 
 def _quoted(reason: str) -> str:
     """What somebody typed, set apart from our own sentences."""
-    return f"“{reason}”" if reason else ""
+    return f"“{stopped(reason)}”" if reason else ""
 
 
 def _the(reason: str, current: Step) -> str:

@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 
-from django.db.models import Count, F, Q, QuerySet
+from django.db.models import Count, Exists, F, OuterRef, Q, QuerySet
 
 from approvals.kinds import EvidenceKind, RoundState, Verdict
 from approvals.models import ApproverRole, Condition, Decision, Deliverable, Evidence, GateRole, Submission
@@ -245,6 +245,7 @@ def decided_by(user: User) -> QuerySet[Decision]:
             "submission__gate__release__product",
         )
         .defer("submission__snapshot")
+        .annotate(is_conditional=Exists(Condition.objects.filter(decision=OuterRef("pk"))))
         .order_by("-decided_at", "-pk")
     )  # fmt: skip
 
@@ -272,9 +273,10 @@ class NextLikely:
     release: str
     gate: str
     due_on: date | None
+    is_late: bool = False
 
 
-def next_likely(user: User) -> NextLikely | None:
+def next_likely(user: User, today: date) -> NextLikely | None:
     """The earliest gate that is being prepared and in which the person holds a role."""
     row = (
         GateRole.objects.filter(
@@ -286,4 +288,7 @@ def next_likely(user: User) -> NextLikely | None:
         .order_by("gate__due_on", "pk")
         .first()
     )
-    return NextLikely(str(row.gate.release), row.gate.name, row.gate.due_on) if row is not None else None
+    if row is None:
+        return None
+    due_on = row.gate.due_on
+    return NextLikely(str(row.gate.release), row.gate.name, due_on, due_on is not None and due_on < today)

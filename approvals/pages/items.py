@@ -16,6 +16,15 @@ WORDS_PER_MINUTE = 220
 # Types that are shown in place, as found by the content of a file; larger images are for download.
 IMAGES = ("image/png", "image/jpeg", "image/gif", "image/webp")
 IMAGE_LIMIT = 10_000_000
+# Ends of names of what a computer would run.
+PROGRAMS = frozenset(
+    ["app", "bat", "cmd", "com", "dll", "dmg", "exe", "jar", "js", "msi", "pkg", "ps1", "scr", "sh", "vbs"]
+)
+
+
+def is_program(name: str) -> bool:
+    """Something that a computer would run: it is said, and only ever handed out."""
+    return name.rpartition(".")[2].lower() in PROGRAMS
 
 
 @dataclass(frozen=True)
@@ -39,6 +48,10 @@ class ItemFile:
     def is_image(self) -> bool:
         """Whether it is shown in place."""
         return self.id is not None and self.content_type in IMAGES and self.size <= IMAGE_LIMIT
+
+    @property
+    def is_program(self) -> bool:
+        return is_program(self.name)
 
     @property
     def scan_words(self) -> str:

@@ -86,7 +86,7 @@ def ledger(slips: Iterable[Slip], moves: Sequence[DateMove], gates: Mapping[int,
         moved = by_deed.get((slip.release_id, slip.settled_at), []) if slip.settled_at is not None else []
         turn = ""
         if slip.cause in ("not_submitted", "declined"):
-            turn = "product manager's turn"
+            turn = "product manager’s turn"
         elif slip.waiting_on:
             turn = f"turn of {listed([key.replace('-', ' ') for key in slip.waiting_on])}"
         rows.append(

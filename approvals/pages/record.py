@@ -19,6 +19,7 @@ from approvals.markdown import render_markdown
 from approvals.models import Check, Comment, Condition, Decision, Recusal, Submission, Waiver
 from approvals.pages.gate import ROUND_ICONS, days, gate_url
 from approvals.pages.items import author_names, frozen_files
+from approvals.pages.through import token_words, tokens_of
 from approvals.pages.verify import VerifyCode, gate_events, verify_code
 from gatekeeper.accounts.models import User
 from gatekeeper.common.calendars import organisation_zone
@@ -252,13 +253,16 @@ class GateRecord:
 
     @property
     def rounds(self) -> list[RoundRow]:
+        approved = {s.pk for s in self.submissions if s.state == RoundState.APPROVED}
+        standing = [c.decision for c in self._conditions if not hasattr(c.decision, "revocation")]
+        conditional = approved & {d.submission_id for d in standing}
         return [
             RoundRow(
                 number=s.number,
                 submitted=iso_moment(s.submitted_at),
                 by=str(s.submitted_by),
-                outcome=RoundState(s.state).label,
-                icon=ROUND_ICONS[RoundState(s.state)],
+                outcome="Approved with conditions" if s.pk in conditional else RoundState(s.state).label,
+                icon="cond" if s.pk in conditional else ROUND_ICONS[RoundState(s.state)],
                 ended=iso_moment(s.ended_at) if s.ended_at else "",
                 digest=s.digest.removeprefix("sha256:"),
             )
@@ -273,6 +277,10 @@ class GateRecord:
             return []
         rows = Decision.objects.filter(submission=self.latest)
         return list(rows.select_related("role", "on_behalf_of", "revocation").order_by("decided_at", "pk"))
+
+    @cached_property
+    def tokens(self) -> dict[int, str]:
+        return tokens_of(self.gate, self.release) if self._decisions else {}
 
     @cached_property
     def decisions(self) -> list[DecisionRow]:
@@ -297,9 +305,11 @@ class GateRecord:
         if conditions and d.verdict == Verdict.APPROVE:
             icon, words = "cond", f"With {conditions} {'condition' if conditions == 1 else 'conditions'}"
         note = f"for {d.on_behalf_of}" if d.on_behalf_of is not None else ""
+        if d.pk in self.tokens:
+            note = f"{note}{', ' if note else ''}through the API, token {self.tokens[d.pk]}"
         if revocation is not None:
             icon, words = "none", f"{words}, then revoked"
-            note = f"revoked {iso_moment(revocation.revoked_at)}: {revocation.reason}"
+            note = f"{note}{'; ' if note else ''}revoked {iso_moment(revocation.revoked_at)}: {revocation.reason}"
         return DecisionRow(
             role=role,
             quorum=quorum,
@@ -328,7 +338,8 @@ class GateRecord:
 
     @cached_property
     def _conditions(self) -> list[Condition]:
-        rows = Condition.objects.filter(gate=self.gate).select_related("owner", "closed_by")
+        rows = Condition.objects.filter(gate=self.gate)
+        rows = rows.select_related("owner", "closed_by", "decision", "decision__revocation")
         return list(rows.order_by("due_on", "pk"))
 
     @property
@@ -431,7 +442,8 @@ class GateRecord:
         for event in rows.order_by("-number")[: MOST_EVENTS + 1]:
             said = sentence(event, self.gate_names)
             actor = f"{event.actor} " if said.has_actor and event.actor is not None else ""
-            text = f"{actor}{said.text}"
+            through = f", through the API, token {token_words(event.token)}" if event.token else ""
+            text = f"{actor}{said.text}{through}"
             quote = event.payload.get("reason") or event.payload.get("comment") or said.quote
             found.append(HistoryRow(iso_moment(event.recorded_at), text[:1].upper() + text[1:], str(quote or "")))
         return found[::-1]

@@ -1,5 +1,6 @@
 """One round as it was: exactly what was submitted, who decided what, and what had changed."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cached_property
 
@@ -10,8 +11,9 @@ from approvals.kinds import RoundState, Verdict
 from approvals.models import Condition, Decision, Deliverable, Recusal, Submission, Waiver
 from approvals.pages.changes import Comparison, ReadRow, compare, read_rows
 from approvals.pages.checks import CheckLine, ExcuseLine, frozen_checks, frozen_excuses
-from approvals.pages.gate import ROUND_ICONS, DecisionLine, Declined, RoleLine, gate_url
+from approvals.pages.gate import IS_CONDITIONAL, ROUND_ICONS, DecisionLine, Declined, RoleLine, gate_url
 from approvals.pages.items import Item, author_names, frozen_items
+from approvals.pages.through import tokens_of
 from gatekeeper.accounts.models import User
 from releases.models import Gate, Release
 
@@ -31,11 +33,16 @@ class RoundPage:
 
     @property
     def state(self) -> str:
-        return ROUND_ICONS[RoundState(self.submission.state)]
+        return "cond" if self._is_conditional else ROUND_ICONS[RoundState(self.submission.state)]
 
     @property
     def words(self) -> str:
-        return RoundState(self.submission.state).label
+        return "Approved with conditions" if self._is_conditional else RoundState(self.submission.state).label
+
+    @property
+    def _is_conditional(self) -> bool:
+        standing = {d.pk for d in self.decisions if not hasattr(d, "revocation")}
+        return self.submission.state == RoundState.APPROVED and any(c.decision_id in standing for c in self.conditions)
 
     @property
     def gate_url(self) -> str:
@@ -116,12 +123,13 @@ class RoundPage:
     @cached_property
     def role_lines(self) -> list[RoleLine]:
         """The roles and quorums of the snapshot, with the decisions of this round."""
+        tokens = tokens_of(self.gate, self.release)
         return [
-            self._role_line(row["id"], row["key"], row["name"], row["quorum"])
+            self._role_line(row["id"], row["key"], row["name"], row["quorum"], tokens)
             for row in self.submission.frozen["roles"]
         ]
 
-    def _role_line(self, role_id: int, key: str, name: str, quorum: int) -> RoleLine:
+    def _role_line(self, role_id: int, key: str, name: str, quorum: int, tokens: Mapping[int, str]) -> RoleLine:
         decisions = [d for d in self.decisions if d.role_id == role_id]
         standing = [d for d in decisions if not hasattr(d, "revocation")]
         approvals = sum(d.verdict == Verdict.APPROVE for d in standing)
@@ -142,6 +150,7 @@ class RoundPage:
                     decision=d,
                     is_mine=d.decided_by_id == self.user.pk,
                     conditions=tuple(c for c in self.conditions if c.decision_id == d.pk),
+                    token=tokens.get(d.pk, ""),
                 )
                 for d in decisions
             ),
@@ -167,5 +176,6 @@ def rounds_of(gate: Gate) -> QuerySet[Submission]:
         Submission.objects.filter(gate=gate)
         .defer("snapshot", "summary")
         .select_related("submitted_by")
+        .annotate(is_conditional=IS_CONDITIONAL)
         .order_by("-number")
     )

@@ -15,6 +15,7 @@ from approvals.pages.cards import Card, UploadRow, is_overtaken, my_latest_draft
 from approvals.pages.gate import GatePage, gate_page, joined
 from approvals.pages.items import Item
 from approvals.pages.signature import signature_card
+from approvals.status import stuck_words
 from approvals.views.access import the_release, today
 from approvals.views.signing import is_fresh
 from approvals.views.talk import talk
@@ -164,11 +165,13 @@ def withdraw_verb(page: GatePage, form: WithdrawForm | None = None) -> Verb:
 
 def recuse_verb(page: GatePage, form: RecuseForm | None = None) -> Verb:
     number = page.gate.round_number
+    stuck = stuck_words(page.facts, page.user.pk)
+    then = f"{stuck} then: the product manager and the product owner are told at once."
     return Verb(
         key="recuse",
         heading=f"Step aside from round {number}?",
         text=f"You will not decide in this round, in any role: {joined(page.my_seats)}. "
-        "If the quorum cannot be reached without you, the product manager is told at once.",
+        f"{then if stuck else 'The quorums can be reached without you.'}",
         form=form or RecuseForm(initial={"round": number}, auto_id="recuse-%s"),
         url=page.url_of("gate-recuse"),
         button="Step aside",

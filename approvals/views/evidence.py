@@ -114,7 +114,7 @@ def evidence_save(request: SignedInRequest, product: str, version: str, gate: st
     if error is not None or not is_whole_form:
         status = error.status if error is not None else 422
         return _refused(request, place, form, deliverable, status=status, error=error)
-    messages.success(request, f"{thing.name} is saved, version {saved.version}.")
+    messages.success(request, f"{thing.name} is ready, version {saved.version}.")
     if is_fragment(request):
         return answer_closed(request, place, deliverable)
     return redirect(_card_address(place, deliverable))

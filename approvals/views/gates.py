@@ -67,7 +67,8 @@ def gate(request: SignedInRequest, product: str, version: str, gate: str) -> Htt
 def _to_sign(request: SignedInRequest, place: Place, typed: QueryDict) -> HttpResponse:
     """The page with the decision as it was typed; it waits for the button that signs it."""
     if page_at(place, request.user).hats:
-        return show_gate(request, place, Shown(decision=DecisionForm(typed, auto_id="decide-%s")))
+        form = DecisionForm(typed, auto_id="decide-%s")
+        return show_gate(request, place, Shown(decision=form, more={"is_to_sign": form.is_valid()}))
     over = Conflict("stale_round", f"There is no round of {place.gate.name} that waits for you.")
     return show_gate(request, place, Shown(409, refused=over, kept=typed.get("comment", "")))
 
@@ -139,7 +140,7 @@ def gate_decide(request: SignedInRequest, product: str, version: str, gate: str)
         decision = record_decision(gate_id=place.gate.pk, actor=request.user, signature=signature, **form.words())
     except DomainError as error:
         if error.code == SIGNATURE_REQUIRED:
-            return ask_to_sign(request, gate_url(place.gate, place.release))
+            return ask_to_sign(request, gate_url(place.gate, place.release), anchor="h-decide")
         if error.status == 422:
             apply_problems(form, error)
             return _again(request, place, Shown(status=422, decision=form))
@@ -161,8 +162,9 @@ def say_decided(request: SignedInRequest, decision: Decision) -> None:
     """The toast after a decision; an open round's decision can be taken back, and the toast says so."""
     gate = Gate.objects.select_related("release__product").get(pk=decision.submission.gate_id)
     what = "Declined" if decision.verdict == Verdict.DECLINE else "Approved"
+    conditions = " with conditions:" if decision.conditions.exists() else ""
     instead = f" for {decision.on_behalf_of}" if decision.on_behalf_of is not None else ""
-    words = f"{what} {gate.release}, {gate.name}, as {decision.role.name}{instead}."
+    words = f"{what}{conditions} {gate.release}, {gate.name}, as {decision.role.name}{instead}."
     if gate.state == GateState.APPROVED:
         messages.success(request, f"{words} The gate is passed.")
     elif gate.state == GateState.IN_REVIEW:

@@ -62,7 +62,7 @@ def _list(
         "open_row": open_row,
         "choice": choice,
         "decision_form": form,
-        "next_likely": pages.next_likely(request.user) if not entries else None,
+        "next_likely": pages.next_likely(request.user, on) if not entries else None,
         "own_conditions": own,
         "late_conditions": sum(condition.due_on < on for condition in own),
         "on": on,
@@ -159,7 +159,7 @@ def inbox_decide(request: SignedInRequest, submission: int) -> HttpResponse:
             decision = record_decision(gate_id=found.gate_id, actor=request.user, **form.words())
         except DomainError as error:
             if error.code == SIGNATURE_REQUIRED:  # the gate's page says what is signed
-                return ask_to_sign(request, _gate_url(found))
+                return ask_to_sign(request, _gate_url(found), anchor="h-decide")
             apply_problems(form, error)
             status = error.status
         else:

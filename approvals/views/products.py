@@ -72,7 +72,7 @@ def product_new(request: SignedInRequest) -> HttpResponse:
         except DomainError as error:
             apply_problems(form, error)
         else:
-            messages.success(request, f"{product} is there. Now give its seats to people.")
+            messages.success(request, f"{product} is added. Now give its seats to people.")
             return redirect("product-seats", product=product.slug)
     status = 422 if form.is_bound else 200
     context = {"form": form, "has_lines": ProductLine.objects.exists()}

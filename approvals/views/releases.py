@@ -26,7 +26,7 @@ from approvals.pages.ledger import baselines, deeds, deeds_of, ledger, moves_of,
 from approvals.views.access import may_manage, page_number, the_product, the_release, today
 from gatekeeper.accounts.requests import SignedInRequest
 from gatekeeper.common.errors import DomainError, NotAllowed
-from gatekeeper.common.pages import apply_problems, refusal, render_page
+from gatekeeper.common.pages import apply_problems, is_fragment, refusal, render_page
 from releases import rules
 from releases.actions import releases as actions
 from releases.actions.releases import offsets_of
@@ -51,7 +51,11 @@ def release_list(request: SignedInRequest) -> HttpResponse:
 @login_required
 @require_http_methods(["GET", "POST"])
 def release_new(request: SignedInRequest) -> HttpResponse:
-    """A new release as a draft; with htmx only the form comes back when another product is chosen."""
+    """A new release as a draft; with htmx only the form comes back when another product is chosen.
+
+    A form that was refused asks again with `?check=1` while it is mended: nothing is made then.
+    """
+    is_check = is_fragment(request) and "check" in request.GET
     products = Product.objects.visible_to(request.user).filter(owner__isnull=False).order_by("name")
     if not is_administrator(request.user):
         products = products.managed_by(request.user)
@@ -60,7 +64,7 @@ def release_new(request: SignedInRequest) -> HttpResponse:
     options: dict[str, Any] = {"products": products, "product": chosen, "playbooks": playbooks, "today": today()}
     if request.method == "POST":
         form = ReleaseForm(request.POST, **options)
-        if form.is_valid():
+        if form.is_valid() and not is_check:
             values = {name: value for name, value in form.cleaned_data.items() if name != "keep_date"}
             try:
                 release = actions.create_release(actor=request.user, **values)
@@ -78,10 +82,11 @@ def release_new(request: SignedInRequest) -> HttpResponse:
     context = {
         "form": form,
         "product": chosen,
+        "is_check": is_check,
         "has_products": products.exists() if chosen is None else True,
         "may_add": is_administrator(request.user) or request.user.has_perm("releases.add_product"),
     } | _dates_context(_typed_playbook(form, playbooks), _typed_day(form), form.today)
-    status = 422 if form.is_bound else 200
+    status = 422 if form.is_bound and not is_check else 200
     return render_page(request, "releases/new.html", context, fragment="releases/_new_form.html", status=status)
 
 

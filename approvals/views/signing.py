@@ -31,17 +31,18 @@ def is_fresh(request: SignedInRequest) -> bool:
     return at is not None and rules.is_fresh(at, database_clock())
 
 
-def ask_to_sign(request: SignedInRequest, address: str) -> HttpResponse:
+def ask_to_sign(request: SignedInRequest, address: str, *, anchor: str = "") -> HttpResponse:
     """Keep what was typed and go to the page that asks for the password, and then to an address that shows it again.
 
     With a fresh password (an approval from a list, where the meaning was not to be read) straight to that address.
+    `anchor` is where on that page the form stands: on a phone it is far below.
     """
     typed = request.POST.copy()
     typed.pop("csrfmiddlewaretoken", None)
     form = typed.urlencode()
     if len(form) <= MOST_TYPED:  # longer ones hold what no form of ours has
         request.session[TYPED] = {"address": address, "form": form}
-    wanted = f"{address}?sign=1"
+    wanted = f"{address}?sign=1{f'#{anchor}' if anchor else ''}"
     if not is_fresh(request):
         wanted = f"{reverse('sign-in-again')}?{urlencode({'next': wanted})}"
     return HttpResponseClientRedirect(wanted) if is_fragment(request) else redirect(wanted)

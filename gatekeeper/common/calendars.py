@@ -106,6 +106,13 @@ def last_day_with_fewer_working_days(today: date, working_days: int, calendar: W
         day = following
 
 
+def _freeze_words(name: str) -> str:
+    """in the freeze Year end, in the Year-end freeze, in a freeze."""
+    if not name:
+        return "in a freeze"
+    return f"in the {name}" if name.lower().endswith("freeze") else f"in the freeze {name}"
+
+
 def off_day_words(day: date, calendar: WorkCalendar) -> str:
     """Why somebody should look twice at a date: "a Saturday", "a holiday (Labour Day)", "in the freeze Year end"."""
     words = []
@@ -114,9 +121,5 @@ def off_day_words(day: date, calendar: WorkCalendar) -> str:
         words.append(f"a holiday ({name})" if name else "a holiday")
     elif day.weekday() not in calendar.weekdays:
         words.append(f"a {WEEKDAYS[day.weekday()]}")
-    words += [
-        f"in the freeze {freeze.name}" if freeze.name else "in a freeze"
-        for freeze in calendar.freezes
-        if freeze.starts_on <= day <= freeze.ends_on
-    ]
+    words += [_freeze_words(freeze.name) for freeze in calendar.freezes if freeze.starts_on <= day <= freeze.ends_on]
     return " and ".join(words)

@@ -16,7 +16,7 @@ API_WORDS = {
     400: ("malformed", "The request cannot be read."),
     403: ("not_allowed", "You may not do this."),
     404: ("not_found", NOT_FOUND),
-    500: ("server_error", "Something went wrong here; it is in the log, under this answer's X-Request-Id."),
+    500: ("server_error", "Something went wrong here; it is in the log, under this answer’s X-Request-Id."),
 }
 
 

@@ -45,7 +45,9 @@ def apply_problems(form: forms.BaseForm, error: DomainError) -> None:
             form.add_error(None, forms.ValidationError(problem.message, problem.code))
         else:
             label = str(field.label or name.replace("_", " ").capitalize())
-            form.add_error(name, forms.ValidationError(without_label(problem.message, label), problem.code))
+            form.add_error(
+                name, forms.ValidationError(without_label(problem.message, label, problem.field), problem.code)
+            )
         placed = True
     for blocker in error.blockers:
         form.add_error(None, forms.ValidationError(blocker.message, blocker.code))
@@ -54,10 +56,10 @@ def apply_problems(form: forms.BaseForm, error: DomainError) -> None:
         form.add_error(None, forms.ValidationError(error.message, error.code))
 
 
-def without_label(message: str, label: str) -> str:
+def without_label(message: str, *names: str) -> str:
     """Beside its field a message does not repeat the field's name: "Version: 27.1 exists" becomes "27.1 exists"."""
     head, colon, rest = message.partition(": ")
-    if colon and rest and head.lower() == label.lower():
+    if colon and rest and head.lower() in {name.replace("_", " ").lower() for name in names}:
         return rest[:1].upper() + rest[1:]
     return message
 

@@ -137,7 +137,7 @@ def sample_charts() -> dict[str, charts.Chart]:
             bars, heads=("Gate", "Declined", "Rounds"), unit="%",
         ),
         "ranges": charts.range_chart(
-            "cycle-time", "Gate cycle time", "Days from opening to decision: median, P85 and the playbook's target",
+            "cycle-time", "Gate cycle time", "Days from opening to decision: median, P85 and the playbook’s target",
             ranges, heads=("Gate", "Median", "P85", "Target"),
         ),
         "few": charts.bar_chart(

@@ -92,7 +92,7 @@ class ProfileForm(forms.Form):
     theme = forms.ChoiceField(label="Appearance", choices=Theme.choices, required=False, widget=forms.RadioSelect)
     time_zone = forms.ChoiceField(
         label="Time zone", choices=zone_choices, required=False,
-        help_text="For points in time. Due days stay in the organisation's zone.",
+        help_text="For points in time. Due days stay in the organisation’s zone.",
     )  # fmt: skip
     wants_email = forms.BooleanField(label="Send me notices by e-mail too", required=False)
     has_shortcuts = forms.BooleanField(

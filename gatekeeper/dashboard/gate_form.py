@@ -4,11 +4,13 @@ What was typed is kept as it is, a word where a number belongs too: a draft may 
 """
 
 import copy
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django.http import QueryDict
 from django.utils.text import slugify
+
+from releases.playbooks import key_words
 
 MOST_ROWS = 60
 
@@ -58,7 +60,7 @@ def read_gate(data: QueryDict, before: Mapping[str, Any], functions: Mapping[str
         "offset_days": None if is_after else days,
         "offset_months": days if is_after else None,
         "roles": [],
-        "informed": lines(data, "informed"),
+        "informed": _keys(lines(data, "informed"), before.get("informed", ())),
         "deliverables": [],
         "checks": [],
         "questions": lines(data, "questions"),
@@ -91,6 +93,12 @@ def read_gate(data: QueryDict, before: Mapping[str, Any], functions: Mapping[str
         )
     _add_new(gate, data, functions)
     return gate
+
+
+def _keys(typed: Iterable[str], before: Iterable[str]) -> list[str]:
+    """Who is informed, as it is stored: keys are shown as words, and words that a key gives are that key again."""
+    known = {key_words(key): key for key in before}
+    return [known.get(line) or (key if key_words(key := slugify(line)) == line else line) for line in typed]
 
 
 def _rows(data: QueryDict, name: str) -> list[str]:

@@ -30,12 +30,12 @@ class TokenForm(forms.Form):
 
     name = forms.CharField(
         label="Name", max_length=80, help_text="What uses it, such as “CI nightly”.",
-        widget=forms.TextInput(attrs={"autocomplete": "off"}), error_messages={"required": "Name: say what uses it."},
+        widget=forms.TextInput(attrs={"autocomplete": "off"}), error_messages={"required": "Say what uses it."},
     )  # fmt: skip
     owner = forms.ModelChoiceField(queryset=User.objects.none(), required=False, label="Owner", empty_label="You")
     scopes = forms.MultipleChoiceField(
         label="It may", choices=list(SCOPE_WORDS.items()), widget=forms.CheckboxSelectMultiple,
-        error_messages={"required": "Scopes: choose at least one."},
+        error_messages={"required": "Choose at least one."},
     )  # fmt: skip
     products = forms.ModelMultipleChoiceField(
         queryset=Product.objects.none(), required=False, label="Only on these products",

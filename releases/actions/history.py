@@ -102,7 +102,7 @@ def _check_releases(table: Table[MilestoneRow], today: date, outcome: Outcome) -
         if release is not None and not release.is_history:
             problems.add(
                 first.line,
-                f"{first.product} {first.release} is a release of gatekeeper's own and cannot be recorded history",
+                f"{first.product} {first.release} is a release of gatekeeper’s own and cannot be recorded history",
                 "version_taken",
             )
             continue

@@ -3,6 +3,7 @@
 A draft is nobody's history: saving and discarding it writes no event. What is published is one, with its changes.
 """
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,7 +20,7 @@ from releases.models import SLUG, Playbook, PlaybookDraft
 from releases.permissions import require_administrator
 from releases.playbook_changes import changes
 from releases.playbook_yaml import MOST_CHARACTERS, read_playbook_text
-from releases.playbooks import PlaybookSpec, digest_of, parse_playbook
+from releases.playbooks import ONE_OFFSET, PlaybookSpec, digest_of, parse_playbook
 
 NOTE_LENGTH = 2000
 LISTS = ("roles", "deliverables", "checks", "questions", "informed")
@@ -135,7 +136,7 @@ def require_shape(definition: Mapping[str, Any]) -> None:
             is_whole = is_whole and _is_named(row, "key", "name")
         is_whole = is_whole and all(_is_named(row, "name") for row in gate.get("checks", ()))
     if not is_whole:
-        raise Refused("invalid_shape", "This is not a playbook's definition.")
+        raise Refused("invalid_shape", "This is not a playbook’s definition.")
     if len(events.canonical(definition)) > MOST_CHARACTERS:
         raise Refused("too_long", f"A playbook may have {MOST_CHARACTERS:,} characters; this one has more.")
 
@@ -250,6 +251,11 @@ def publish_playbook(*, slug: str, revision: int, note: str, actor: User, clock:
     return playbook
 
 
+# The two fields in which a definition keeps what people know as one: when a gate is due.
+DUE = re.compile(r"\.offset_(days|months)$")
+DUE_WORDS = "give whole days before the release (0 to 3650), or whole months after it (1 to 60)"
+
+
 def parse_draft(definition: Mapping[str, Any]) -> PlaybookSpec:
     """A draft as a playbook that could be run.
 
@@ -259,18 +265,24 @@ def parse_draft(definition: Mapping[str, Any]) -> PlaybookSpec:
     try:
         return parse_playbook(definition)
     except Refused as refused:
-        problems = [
-            FieldProblem(problem.field, problem.code, _in_words(problem, definition)) for problem in refused.fields
-        ]
+        problems: list[FieldProblem] = []
+        for problem in refused.fields:
+            place = DUE.sub("", problem.field)
+            said = FieldProblem(place, problem.code, _in_words(problem, definition))
+            if all((one.field, one.message) != (place, said.message) for one in problems):
+                problems.append(said)
         raise Refused("invalid_playbook", problems[0].message, fields=problems) from None
 
 
 def _in_words(problem: FieldProblem, definition: Mapping[str, Any]) -> str:
     """`playbook.gates[2].roles[0].quorum: expected …` as "Functional Completeness, Engineering, quorum: expected …"."""
     said = problem.message.removeprefix(f"{problem.field}: ")
+    field = problem.field
+    if DUE.search(field) or said == ONE_OFFSET:
+        field, said = f"{DUE.sub('', field)}.due", DUE_WORDS
     names: list[str] = []
     here: Any = definition
-    for part in problem.field.removeprefix("playbook").lstrip(".").split("."):
+    for part in field.removeprefix("playbook").lstrip(".").split("."):
         name, _, rest = part.partition("[")
         if not name:
             continue

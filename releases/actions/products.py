@@ -180,7 +180,7 @@ def change_product(
     if not owner.is_active:
         raise Refused.for_field("owner", "inactive", f"{owner} is deactivated.")
     if (locked.is_restricted != is_restricted or locked.owner_id != owner.pk) and not is_administrator(actor):
-        raise NotAllowed("not_administrator", "Only an administrator may change a product's owner or restriction.")
+        raise NotAllowed("not_administrator", "Only an administrator may change a product’s owner or restriction.")
     locked.name, locked.description = name, description.strip()
     locked.owner, locked.is_restricted = owner, is_restricted
     locked.save()

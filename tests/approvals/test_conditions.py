@@ -112,6 +112,16 @@ def test_each_problem_names_its_condition(cast: Cast, gate: Gate, text: str, due
         conditional(cast, gate, NewCondition("Fine", cast.pm, day(20)), NewCondition(text, cast.pm, due))
 
 
+def test_everything_that_is_wrong_is_said_at_once(cast: Cast, gate: Gate) -> None:
+    submit(cast, gate)
+    conditions = (NewCondition("", cast.pm, day(2)), NewCondition("Fine", cast.pm, day(1)))
+    with refused("required") as found:
+        conditional(cast, gate, *conditions, comment=" ")
+    assert [name for name, _code in fields_of(found)] == [
+        "comment", "conditions.0.text", "conditions.0.due_on", "conditions.1.due_on",
+    ]  # fmt: skip
+
+
 class refused_at:
     """Refused at one field, with whatever code."""
 

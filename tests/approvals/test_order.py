@@ -126,7 +126,7 @@ def test_the_checker_names_a_decision_before_its_turn(cast: Cast, ordered: Gate)
     assert list(check_gates()) == []
     with undone():
         Decision.objects.filter(pk=decision.pk).update(decided_at=at(6)())
-        assert "decided as sales before it was the role's turn" in {d.message for d in check_gates()}
+        assert "decided as sales before it was the role’s turn" in {d.message for d in check_gates()}
 
 
 @pytest.mark.usefixtures("invariants")

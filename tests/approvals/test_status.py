@@ -85,6 +85,7 @@ def test_a_round_out_of_reach_says_so(cast: Cast, release: Release, gate: Gate) 
         ("quorum_unreachable", "sales"),
     ]
     assert "1 of 1 seats stepped aside" in found.blockers[-1].message
+    assert found.turn.stuck == "Sales cannot reach its quorum"
     assert [role.key for role in found.roles if role.is_unreachable] == ["sales"]
 
 

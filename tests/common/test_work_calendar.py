@@ -62,6 +62,8 @@ def test_holidays_are_off_and_a_freeze_is_only_told() -> None:
     assert working_days_between(date(2026, 12, 18), date(2027, 1, 4)) == 11
     assert off_day_words(christmas, calendar) == "a holiday (Christmas Day) and in the freeze Year end"
     assert off_day_words(date(2026, 12, 26), calendar) == "a holiday and in the freeze Year end"
+    named = WorkCalendar(freezes=(Freeze(christmas, christmas, "Year-end freeze"),))
+    assert off_day_words(christmas, named) == "in the Year-end freeze"
     assert off_day_words(date(2026, 12, 12), calendar) == "a Saturday"
     assert off_day_words(date(2026, 12, 21), calendar) == off_day_words(date(2027, 1, 2), calendar).split(" and ")[1]
     assert off_day_words(date(2027, 1, 4), calendar) == off_day_words(date(2026, 12, 18), MONDAY_TO_FRIDAY) == ""

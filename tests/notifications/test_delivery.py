@@ -144,7 +144,7 @@ def test_a_task_is_not_mailed_when_it_is_nobody_s_any_more(
         grant_seat(role_id=role.pk, holder=successor, actor=cast.administrator, clock=at(2))
         revoke_seat(role_id=role.pk, holder=cast.approver, actor=cast.administrator, clock=at(2))
     deliver(on=2)
-    assert skipped(cast.approver) == "It is not this person's turn any more."
+    assert skipped(cast.approver) == "It is not this person’s turn any more."
     assert not sink.to("erik@example.org")
 
 

@@ -42,6 +42,7 @@ from tests.cast import (
     decline,
     fill,
     gate_of,
+    last_event,
     make_person,
     pass_gate,
     pass_gates_before_release,
@@ -226,6 +227,10 @@ def test_hold_resume_ship_and_cancel_are_told(cast: Cast, release: Release, foll
     relay_all(on=9)
     assert told(EventKind.RELEASE_HELD) == {"held": FOLLOWERS}
     assert told(EventKind.RELEASE_RESUMED) == {"resumed": FOLLOWERS}
+    assert "Resumed: Router 1.0, dates move by 4 days" in sentences(last_event(release, EventKind.RELEASE_RESUMED))
+    hold_release(release_id=release.pk, actor=cast.pm, reason="Money", resume_by=day(20), clock=at(9))
+    resume_release(release_id=release.pk, actor=cast.pm, clock=at(9))
+    assert "Resumed: Router 1.0, no date moves" in sentences(last_event(release, EventKind.RELEASE_RESUMED))
     pass_gates_before_release(cast, release, on=10)
     ship_release(release_id=release.pk, actor=cast.second_pm, released_on=day(11), clock=at(11))
     relay_all(on=11)
@@ -303,7 +308,8 @@ def test_every_row_has_its_own_key_and_a_kind_that_exists() -> None:
 
 # Subjects begin with what they want or what happened; these are the words people filter their mail by.
 WANTS = {
-    "To prepare", "Waiting for you", "Approved by {role}", "To mend", "Declined", "Approved", "To do", "Withdrawn",
+    "To prepare", "Waiting for you", "Approved{conditional} by {role}", "To mend", "Declined",
+    "Approved{conditional}", "To do", "Withdrawn",
     "Waived", "To settle", "Stepped aside", "Blocked", "Waiting for you, late", "Late", "Slipping", "Re-planned",
     "Released", "On hold", "Resumed", "Cancelled", "Excused", "For you to follow",
     "For you to know", "For you to answer", "For you to supply", "New comment", "Playbook", "New baseline",

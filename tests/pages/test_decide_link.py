@@ -114,12 +114,13 @@ def test_a_round_that_is_over_says_what_became_of_it_and_keeps_what_was_typed(
 ) -> None:
     gate, client = fresh_gate(waiting), client_of(cast.approver)
     withdraw_submission(gate_id=gate.pk, actor=cast.pm, clock=at(days_ago(1)))
-    assert "Round 1 was withdrawn" in text_of(client.get(link))
+    over = text_of(client.get(link))
+    assert "Round 1 was withdrawn. There is nothing to decide until the gate is submitted again." in over
     submit(cast, gate, on=days_ago(1))
     with nothing_changes():
         late = client.post(link, {"choice": "approve", "role": "engineering", "round": 2, "comment": "Fine by me."})
     assert late.status_code == 409
-    assert "Read round 2" in text_of(late)
+    assert "Round 1 was withdrawn. Round 2 is open now: read it before you decide. Read round 2" in text_of(late)
     assert "Fine by me." in text_of(late)
 
 

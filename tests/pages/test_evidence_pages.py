@@ -45,7 +45,7 @@ def test_each_kind_is_saved_as_the_next_version(cast: Cast, words: dict[str, str
     answer = client_of(cast.pm).post(save(address(gate)), data, follow=True)
     assert answer.redirect_chain == [(f"{address(gate)}#d-brief", 302)]
     assert shown in text_of(answer)
-    assert "Market opportunity brief is saved, version 1." in text_of(answer)
+    assert "Market opportunity brief is ready, version 1." in text_of(answer)
     assert "1 of 2 ready" in text_of(answer)
     evidence = Evidence.objects.get()
     assert (evidence.kind, evidence.version, evidence.author) == (words["kind"], 1, cast.pm)

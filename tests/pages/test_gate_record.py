@@ -11,7 +11,7 @@ from reportlab.platypus import Paragraph, Table
 from approvals.actions.decisions import NewCondition
 from approvals.pages.paper import text_flowables
 from approvals.pages.verify import verify_code
-from gatekeeper.accounts.models import User
+from gatekeeper.accounts.models import ApiToken, User
 from releases.events import broken_link_of
 from releases.models import Gate, Product
 from tests.cast import Cast, approve, day, decline, fill, fresh, gate_of, nothing_changes, submit, waive
@@ -30,6 +30,7 @@ def story(cast: Cast) -> Gate:
     submit(cast, gate, on=days_ago(7))
     owed = NewCondition("Price list for partners", cast.contributor, day(days_ago(-9)))
     approve(cast, gate, "engineering", on=days_ago(6), comment=TYPED, conditions=(owed,))
+    cast.second_approver.token = ApiToken(prefix="ab12cd34")  # as the API does for a request with this token
     approve(cast, gate, "sales", on=days_ago(5))
     return gate_of(gate.release, gate.key)
 
@@ -56,9 +57,12 @@ def test_page_and_pdf_say_the_same_and_nothing_typed_becomes_markup(cast: Cast) 
             "With 1 condition", "Price list for partners", "Carl Contributor", TYPED, "No price list.", "1 of 1",
             f"Five of five would pay. {TYPED}", "Petra Manager", "Digest and event chain were recomputed",
             verify_code(gate, gate.release).text, "The discussion has 0 comments",
+            "through the API, token gk_ab12cd34…",
         ):  # fmt: skip
             assert words in text, words
         assert gate.submissions.get(number=2).digest.removeprefix("sha256:") in text.replace(" ", "")
+    for place in (address(gate), address(gate, "rounds/2/"), "/releases/router/1.0/activity/"):
+        assert text_of(client.get(place)).count("through the API, token gk_ab12cd34…") >= 1, place
     for number, text in enumerate(pdf, 1):
         assert f"Page {number} of {len(pdf)}" in text
 

@@ -68,6 +68,13 @@ def test_a_new_gate_is_started(cast: Cast) -> None:
     assert steps(cast.pm) == [("prep", "Start the evidence for Market Opportunity", "Start")]
 
 
+def test_what_is_far_ahead_is_next_only_where_nothing_else_is(cast: Cast) -> None:
+    release_of_today(cast, "2.0", target=320)
+    assert [step.note.split(" · ")[0] for step in home(cast.pm).context["work"].steps] == ["Router 2.0"]
+    release_of_today(cast, "1.0")
+    assert [step.note.split(" · ")[0] for step in home(cast.pm).context["work"].steps] == ["Router 1.0"]
+
+
 def test_a_ready_gate_is_submitted(cast: Cast) -> None:
     gate = gate_of(release_of_today(cast), MARKET)
     # the competitive teardown is optional: nothing waits for it
@@ -126,7 +133,9 @@ def test_too_few_people_are_said_before_anything_else(cast: Cast) -> None:
 
 def test_a_release_whose_gates_are_passed_is_released(cast: Cast) -> None:
     pass_gates_before_release(cast, release_of_today(cast), on=days_ago(1))
-    assert steps(cast.pm) == [("ok", "Release Router 1.0: every gate before it is passed", "Release")]
+    assert steps(cast.pm) == [
+        ("ok", "Router 1.0 can be released: every gate before it is passed", "Record the release")
+    ]
 
 
 def test_drafts_holds_and_conditions_are_steps_too(cast: Cast) -> None:
@@ -295,6 +304,9 @@ def test_everybody_begins_where_their_work_is(cast: Cast) -> None:
     assert client_of(cast.executive).get("/")["Location"] == "/portfolio/"
     for person in (cast.pm, cast.second_pm, cast.outsider):
         assert home(person).status_code == 200
+    administrators = text_of(home(cast.administrator))
+    assert "You look after gatekeeper" in administrators
+    assert "People Playbooks Organisation Portfolio" in administrators
     assert Client().get("/")["Location"] == "/sign-in/?next=/"
 
 

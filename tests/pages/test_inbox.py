@@ -3,6 +3,7 @@
 from datetime import timedelta
 
 import pytest
+import time_machine
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 from django.utils import timezone
@@ -15,6 +16,7 @@ from approvals.models import Decision, Submission
 from approvals.pages.inbox import InboxRow, grouped, inbox_rows
 from approvals.pages.waiting import waiting_list
 from gatekeeper.common.calendars import day_of
+from gatekeeper.common.templatetags.gk import day_short
 from releases.actions.products import change_product
 from releases.actions.releases import hold_release
 from tests.cast import (
@@ -237,6 +239,10 @@ def test_an_empty_inbox_names_what_comes_next(cast: Cast) -> None:
     assert "Next likely: Router 1.0, Market Opportunity, around" in page
     assert gate.due_on is not None
     assert f"around {gate.due_on.day} " in page
+    with time_machine.travel(timezone.now() + timedelta(days=30), tick=False):
+        late = text_of(client_of(cast.approver).get("/inbox/"))
+    assert f"which was due {day_short(gate.due_on)} and is late." in late
+    assert "around" not in late
     assert "A gate appears here when a round is submitted" in text_of(client_of(cast.outsider).get("/inbox/"))
 
 

@@ -128,10 +128,15 @@ def test_buttons_beside_rows_keep_what_was_typed(cast: Cast, ada: Client, draft:
 def test_what_is_wrong_is_kept_and_named(cast: Cast, ada: Client, draft: PlaybookDraft) -> None:
     sent = fields(ada.get(f"{SMALL}?gate={READINESS}"))
     sent |= {"due": "ten", "role-count": "0", "thing-0-disciplines": "XX", "do": "save"}
-    assert ada.post(SMALL, sent).status_code == 302
-    page = ada.get(f"{SMALL}?gate={READINESS}").content.decode()
-    assert 'value="ten"' in page
-    assert "Release Readiness, offset days: expected a whole number" in page
+    saved = ada.post(SMALL, sent)
+    assert saved.headers["Location"] == f"{SMALL}?gate={READINESS}&saved=1"
+    page = ada.get(saved.headers["Location"]).content.decode()
+    assert 'aria-invalid="true" aria-describedby="due-error" value="ten"' in page
+    assert 'id="due-error"' in page
+    assert "The draft is saved. This gate cannot be published yet." in page
+    assert "<li>Deliverable 1, supplied by: XX is not one of" in page
+    assert page.count("Release Readiness, due: give whole days before the release") == 1
+    assert "offset" not in page
     assert "Release Readiness, roles: a gate without approver roles could never be approved" in page
     assert "XX is not one of" in page
     publish = ada.get(f"{SMALL}publish/").content.decode()

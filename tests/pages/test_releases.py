@@ -147,6 +147,17 @@ def test_every_problem_is_named_with_what_would_be_right(cast: Cast) -> None:
     # The card beside the form tells which gates would start late.
     assert "1 gate would start late" in text_of(response)
 
+    # While it is mended it is looked at again, and nothing is made of it.
+    mended = data | {"version": "2.2", "target_on": (today() + timedelta(days=100)).isoformat()}
+    with nothing_changes():
+        again = client_of(cast.pm).post("/releases/new/?check=1", mended, headers=HTMX)
+    assert again.status_code == 200
+    assert list(again.context["form"].errors) == ["owner"]
+    html = again.content.decode()
+    assert html.lstrip().startswith("<form")
+    assert 'id="dates-card" hx-swap-oob="true"' in html
+    assert 'role="alert"' not in html  # the one who types is not taken to the top
+
 
 def test_a_date_that_is_too_early_may_be_kept_on_purpose(cast: Cast) -> None:
     data = new_data(cast, target_on=(today() + timedelta(days=30)).isoformat(), keep_date="on")
@@ -274,7 +285,7 @@ def test_a_missed_gate_is_late_and_its_forecast_is_shown(cast: Cast) -> None:
     assert "Slipped, because Market Opportunity was missed and is not settled." in text
     assert "every later date is forecast 10 days later" in text
     assert "10 days after target, while the slip is open" in text
-    assert "Not submitted product manager's turn" in text
+    assert "Not submitted product manager’s turn" in text
     # The ledger, once it is settled by a late approval: ten days, and what moved with it.
     pass_gate(cast, gate_of(release, MARKET), on=days_ago(0))
     text = page(cast.outsider)

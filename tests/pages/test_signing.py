@@ -42,14 +42,15 @@ def test_a_decision_asks_for_the_password_comes_back_as_typed_and_is_signed(cast
     assert MEANING in page
     assert "The button asks for your password first." in page
     answer = client.post(address(signed_gate, "decide/"), APPROVE)
-    assert answer.headers["Location"] == f"{AGAIN}?next={quote(url, safe='')}%3Fsign%3D1"
+    assert answer.headers["Location"] == f"{AGAIN}?next={quote(url, safe='')}%3Fsign%3D1%23h-decide"
     assert "You go on to Router 1.0, Market Opportunity" in text_of(client.get(answer.headers["Location"]))
     wrong = client.post(AGAIN, {"password": "seven gates stand shut", "next": f"{url}?sign=1"})
     assert wrong.status_code == 422
     assert "This is not your password." in text_of(wrong)
-    back = client.post(AGAIN, {"password": PASSWORD, "next": f"{url}?sign=1"}, follow=True)
-    assert back.redirect_chain == [(f"{url}?sign=1", 302)]
+    back = client.post(AGAIN, {"password": PASSWORD, "next": f"{url}?sign=1#h-decide"}, follow=True)
+    assert back.redirect_chain == [(f"{url}?sign=1#h-decide", 302)]
     html = back.content.decode()
+    assert '<h2 id="h-decide" tabindex="-1" data-focus>' in html  # on a phone it is far below
     assert "Five of five, &lt;b&gt;all&lt;/b&gt; pay.</textarea>" in html
     assert 'value="approve" data-choice="approve" checked' in html
     assert not Decision.objects.exists()
@@ -78,7 +79,7 @@ def test_an_approval_in_the_inbox_goes_to_the_page_that_says_what_is_signed(cast
     give_password(client)
     url = f"/inbox/{Submission.objects.get().pk}/decide/"
     answer = client.post(url, APPROVE, headers={"HX-Request": "true"})
-    assert answer.headers["HX-Redirect"] == f"{address(signed_gate)}?sign=1"
+    assert answer.headers["HX-Redirect"] == f"{address(signed_gate)}?sign=1#h-decide"
     assert not Decision.objects.exists()
     assert "all&lt;/b&gt; pay.</textarea>" in client.get(answer.headers["HX-Redirect"]).content.decode()
 

@@ -197,10 +197,24 @@ def day_short(value: Any) -> str:
 
 
 @register.filter
-def moment(value: datetime | None) -> SafeString | str:
+def words(text: str) -> list[str]:
+    """A list in a template: `{% for kind in "file link"|words %}`."""
+    return text.split()
+
+
+@register.filter
+def stopped(text: str) -> str:
+    """What somebody typed, with a full stop where it has no end of its own: another sentence follows."""
+    text = text.rstrip()
+    return text if not text or text[-1] in ".!?…" else f"{text}."
+
+
+@register.filter
+def moment(value: datetime | None, is_inside: bool = False) -> SafeString | str:
     """A point in time for reading: "Today, 08:52", "Yesterday, 17:20", "Tue 17 Nov, 16:42"; the exact one is its title.
 
-    In the organisation's zone; in another one only when the person chose it, and then the zone is named.
+    Inside a sentence (`moment:True`) "today" and "yesterday" are small. In the organisation's zone; in another one
+    only when the person chose it, and then the zone is named.
     """
     if value is None:
         return ""
@@ -209,9 +223,9 @@ def moment(value: datetime | None) -> SafeString | str:
     now = timezone.now().astimezone(zone)
     days = (now.date() - here.date()).days
     if days == 0:
-        words = "Today"
+        words = "today" if is_inside else "Today"
     elif days == 1:
-        words = "Yesterday"
+        words = "yesterday" if is_inside else "Yesterday"
     elif here.year == now.year:
         words = f"{WEEKDAYS[here.weekday()]} {here.day} {MONTHS[here.month - 1]}"
     else:

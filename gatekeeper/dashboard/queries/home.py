@@ -50,6 +50,8 @@ MOST_CONDITIONS = 20
 MOST_ASSIGNED = 20
 CONDITIONS_WITHIN = timedelta(days=30)
 SOON = timedelta(days=7)
+# Evidence that is due later than this is nobody's next step, unless there is nothing else.
+FAR = timedelta(days=60)
 
 
 @dataclass(frozen=True)
@@ -193,7 +195,8 @@ class Home:
         steps += [condition_step(condition, self.user, self.today) for condition in self.conditions]
         steps += [assigned_step(thing, self.today) for thing in self.assigned]
         steps.sort(key=lambda step: (step.due_on or date.max, step.state == "rev"))
-        return steps[:MOST_STEPS]
+        near = [s for s in steps if s.state != "prep" or s.due_on is None or s.due_on <= self.today + FAR]
+        return (near or steps)[:MOST_STEPS]
 
     def _steps_of(self, release: Release) -> list[Step]:
         url, board = release_path(release), self.boards[release.pk]
@@ -212,8 +215,8 @@ class Home:
                 title = f"Resume {release}, or give it another day"
                 steps.append(Step("na", title, f"On hold: {release.state_reason}", release.resume_by, url))
         elif release.state == ReleaseState.ACTIVE and not release.current_gate:
-            title = f"Release {release}: every gate before it is passed"
-            steps.append(Step("ok", title, f"Target {day_short(target)}", target, f"{url}ship/", "Release"))
+            title = f"{release} can be released: every gate before it is passed"
+            steps.append(Step("ok", title, f"Target {day_short(target)}", target, f"{url}ship/", "Record the release"))
         elif gate is not None:
             steps += self._gate_steps(release, gate, f"{url}gates/{gate.key}/")
         return steps

@@ -133,6 +133,7 @@ class RoleRow:
     people: list[User]
     more: int
     is_new: bool
+    problems: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -141,6 +142,7 @@ class ThingRow:
 
     data: Mapping[str, Any]
     is_new: bool
+    problems: Mapping[str, str]
 
 
 @dataclass(frozen=True)
@@ -164,6 +166,8 @@ class EditorPage:
     picture: schedule.Schedule | None
     functions: list[str]
     is_outrun: bool
+    problems: Mapping[str, str]
+    """By field of the chosen gate's form, what is wrong there: `due`, `name`, `roles[0].order`."""
 
     @property
     def is_ready(self) -> bool:
@@ -194,6 +198,7 @@ def editor_page(
     people = DefaultPeople.load()
     ready = ready_lines(source, people, found, newest) if draft is not None else []
     old = {one["key"]: one for one in base["gates"]}
+    wrong = gate_problems(source, key) if draft is not None else {}
     rows = gate_rows(gates, found, old, key, {line.gate for line in ready if line.state == "dec"})
     return EditorPage(
         slug=slug,
@@ -205,13 +210,14 @@ def editor_page(
         gates=rows,
         chosen=gate,
         chosen_row=next((row for row in rows if row.key == key), None),
-        roles=_role_rows(gate, old.get(key), people) if gate else [],
-        things=_thing_rows(gate, old.get(key), "deliverables", "key") if gate else [],
-        checks=_thing_rows(gate, old.get(key), "checks", "name") if gate else [],
+        roles=_role_rows(gate, old.get(key), people, wrong) if gate else [],
+        things=_thing_rows(gate, old.get(key), "deliverables", "key", wrong) if gate else [],
+        checks=_thing_rows(gate, old.get(key), "checks", "name", wrong) if gate else [],
         changes=found,
         ready=ready,
         picture=schedule.draw(gates, [due_words(one) for one in gates], today, key),
         functions=sorted({role["name"] for one in gates for role in one.get("roles", ())}),
+        problems=wrong,
         is_outrun=draft is not None and draft.based_on_id != (newest.pk if newest else None),
     )
 
@@ -251,19 +257,49 @@ def gate_rows(
     ]
 
 
-def _role_rows(gate: Mapping[str, Any], old: Mapping[str, Any] | None, people: DefaultPeople) -> list[RoleRow]:
+def gate_problems(definition: Mapping[str, Any], key: str) -> dict[str, str]:
+    """By field of a gate's form, what is wrong there; what the whole gate is blamed for stands at its due date."""
+    index = next((i for i, gate in enumerate(definition["gates"]) if gate["key"] == key), None)
+    try:
+        parse_draft(definition)
+    except Refused as refused:
+        found: dict[str, str] = {}
+        for problem in refused.fields:
+            whose, _, field = problem.field.removeprefix("playbook.").partition("].")
+            if whose.rstrip("]") == f"gates[{index}":
+                said = problem.message.rpartition(": ")[2]
+                found.setdefault(field or "due", f"{said[:1].upper()}{said[1:]}.")
+        return found
+    return {}
+
+
+def _of_row(wrong: Mapping[str, str], place: str) -> dict[str, str]:
+    """What is wrong in one row of a list: by the name of its field."""
+    return {field.removeprefix(f"{place}."): said for field, said in wrong.items() if field.startswith(f"{place}.")}
+
+
+def _role_rows(
+    gate: Mapping[str, Any], old: Mapping[str, Any] | None, people: DefaultPeople, wrong: Mapping[str, str]
+) -> list[RoleRow]:
     had = {role["key"] for role in (old or {}).get("roles", ())}
     rows = []
-    for role in gate.get("roles", ()):
+    for index, role in enumerate(gate.get("roles", ())):
         sits = people.of(role["key"])
         is_new = old is not None and role["key"] not in had
-        rows.append(RoleRow(role, sits[:MOST_FACES], max(0, len(sits) - MOST_FACES), is_new))
+        rows.append(
+            RoleRow(role, sits[:MOST_FACES], max(0, len(sits) - MOST_FACES), is_new, _of_row(wrong, f"roles[{index}]"))
+        )
     return rows
 
 
-def _thing_rows(gate: Mapping[str, Any], old: Mapping[str, Any] | None, name: str, key: str) -> list[ThingRow]:
+def _thing_rows(
+    gate: Mapping[str, Any], old: Mapping[str, Any] | None, name: str, key: str, wrong: Mapping[str, str]
+) -> list[ThingRow]:
     had = {row[key] for row in (old or {}).get(name, ())}
-    return [ThingRow(row, old is not None and row[key] not in had) for row in gate.get(name, ())]
+    return [
+        ThingRow(row, old is not None and row[key] not in had, _of_row(wrong, f"{name}[{index}]"))
+        for index, row in enumerate(gate.get(name, ()))
+    ]
 
 
 # --- Ready to publish -----------------------------------------------------------------------------------------------

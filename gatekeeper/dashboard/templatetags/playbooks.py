@@ -1,13 +1,24 @@
 """Small words of the playbook pages."""
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 from django import template
 
-from approvals.pages.gate import key_words
 from gatekeeper.common.templatetags.gk import number
 from releases.playbook_changes import due_words
+from releases.playbooks import DISCIPLINES, key_words
+
+ROW = re.compile(r"(?P<list>\w+)\[(?P<index>\d+)\]\.?(?P<field>\w*)$")
+ROWS = {
+    "roles": "Role",
+    "deliverables": "Deliverable",
+    "checks": "Check",
+    "questions": "Question",
+    "informed": "Informed",
+}
+FIELDS = {"disciplines": "supplied by"}
 
 register = template.Library()
 register.filter("coordinate", number)
@@ -25,6 +36,28 @@ def unsigned(value: Any) -> Any:
 def in_lines(values: Iterable[str] | None) -> str:
     """One row per line, for a text field."""
     return "\n".join(str(value) for value in values or ())
+
+
+@register.filter
+def key_lines(keys: Iterable[str] | None) -> str:
+    """Keys as words, one per line, for a text field."""
+    return in_lines(key_words(str(key)) for key in keys or ())
+
+
+@register.filter
+def form_words(place: str) -> str:
+    """A field of the gate's form in the form's words: `due` is Due, `roles[0].order` Role 1, order."""
+    row = ROW.match(place)
+    if row is None:
+        return place.replace("_", " ").capitalize()
+    field = FIELDS.get(row["field"], row["field"].replace("_", " "))
+    return f"{ROWS.get(row['list'], row['list'])} {int(row['index']) + 1}{f', {field}' if field else ''}"
+
+
+@register.filter
+def supplied_by(codes: Iterable[str] | None) -> str:
+    """Codes of disciplines in words: "product management, sales"; what is none as it was typed."""
+    return ", ".join(DISCIPLINES.get(code, code) for code in codes or ())
 
 
 @register.filter

@@ -33,6 +33,7 @@ def home(request: SignedInRequest) -> HttpResponse:
         "work": work,
         "greeting": "Good morning" if hour < 12 else "Good afternoon" if hour < 18 else "Good evening",
         "may_plan": manages or is_administrator(request.user),
+        "looks_after": is_administrator(request.user) and not manages,
         "chart": chart_of(work.releases, work.boards, work.today),
     }
     return render(request, "dashboard/home.html", context)

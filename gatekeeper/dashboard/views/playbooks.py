@@ -47,8 +47,8 @@ def _revision(request: SignedInRequest) -> int:
     return int(typed) if typed.isdigit() and len(typed) < 10 else 0
 
 
-def _editor_url(slug: str, gate: str = "", part: str = "") -> str:
-    query = f"?{urlencode({'gate': gate})}" if gate else ""
+def _editor_url(slug: str, gate: str = "", part: str = "", **more: str) -> str:
+    query = f"?{urlencode({'gate': gate} | more)}" if gate else ""
     return f"{reverse('settings-playbook', args=[slug])}{query}{f'#{part}' if part else ''}"
 
 
@@ -120,6 +120,8 @@ def playbook(request: SignedInRequest, slug: str) -> HttpResponse:
         return _editor(request, slug, key, typed=definition, stale=error)
     except Refused as error:
         return _gone(request, slug, error)
+    if request.POST.get("do") == "save" and queries.gate_problems(definition, key):
+        return redirect(_editor_url(slug, key, saved="1"))
     return redirect(_editor_url(slug, key, part))
 
 
@@ -136,6 +138,7 @@ def _editor(
     context = {
         "page": page,
         "stale": stale,
+        "is_told": bool(request.GET.get("saved")),
         "about": AboutForm(
             initial={"name": page.definition["name"], "description": page.definition.get("description", "")}
         ),

@@ -91,7 +91,7 @@ def person_new(request: SignedInRequest) -> HttpResponse:
         except DomainError as error:
             apply_problems(form, error)
         else:
-            messages.success(request, f"{person} is there.")
+            messages.success(request, f"{person} has an account now.")
             if said["invite"] and not mail_link(person.pk):
                 messages.warning(request, "No mail can be sent right now. Send the link again from this page.")
             return redirect("settings-person", person=person.pk)

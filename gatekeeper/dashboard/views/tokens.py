@@ -178,7 +178,7 @@ def service_account_new(request: SignedInRequest) -> HttpResponse:
             apply_problems(form, error)
         else:
             messages.success(
-                request, f"{person} is there. Let it report checks on a product’s page, then make its token."
+                request, f"{person} has an account now. Let it report checks on a product’s page, then make its token."
             )
             return redirect("settings-tokens")
     return render_page(
