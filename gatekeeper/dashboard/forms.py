@@ -38,7 +38,10 @@ def new_password_field(label: str = "Password") -> forms.CharField:
 
 
 def name_field() -> forms.CharField:
-    return forms.CharField(label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}))
+    return forms.CharField(
+        label="Name", max_length=120, widget=forms.TextInput(attrs={"autocomplete": "name"}),
+        error_messages={"required": "Give the whole name, such as Ada Byron."},
+    )  # fmt: skip
 
 
 def email_field() -> forms.EmailField:
@@ -46,7 +49,7 @@ def email_field() -> forms.EmailField:
         label="E-mail",
         max_length=254,
         widget=forms.EmailInput(attrs={"autocomplete": "email"}),
-        error_messages={"invalid": "Give a whole address such as name@example.org."},
+        error_messages=dict.fromkeys(("invalid", "required"), "Give a whole address such as name@example.org."),
     )
 
 
@@ -195,8 +198,9 @@ class PersonForm(forms.Form):
     title = forms.CharField(label="Role title", max_length=120, required=False, help_text="Printed beside decisions.")
     email = email_field()
     username = forms.CharField(
-        label="User name", max_length=150, help_text="Cannot be changed later. Letters, digits and @ . + - _"
-    )
+        label="User name", max_length=150, help_text="Cannot be changed later. Letters, digits and @ . + - _",
+        error_messages={"required": "Give a short name to sign in with, such as ada."},
+    )  # fmt: skip
     groups = forms.ModelMultipleChoiceField(
         Group.objects.order_by("name"), required=False, widget=forms.CheckboxSelectMultiple
     )

@@ -171,8 +171,16 @@ def test_a_moment_is_relative_with_the_exact_time_beside_it(at: datetime, words:
     with timezone.override("UTC"):
         html = render("{{ at|moment }}", at=at)
     assert f">{words}</time>" in html
+    inside = words[0].lower() + words[1:] if words.startswith(("Today", "Yesterday")) else words
+    assert f">{inside}</time>" in render("Saved {{ at|moment:True }}", at=at)
     assert f'datetime="{at.isoformat(timespec="seconds")}"' in html
     assert "UTC" in html.split('title="')[1].split('"')[0]
+
+
+def test_what_somebody_typed_ends_before_the_next_sentence() -> None:
+    assert [gk.stopped(text) for text in ("Budget review", "Why? ", "Done.", "")] == [
+        "Budget review.", "Why?", "Done.", "",
+    ]  # fmt: skip
 
 
 @time_machine.travel(NOON)

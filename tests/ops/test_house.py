@@ -4,15 +4,22 @@ import ast
 import re
 import tomllib
 from contextlib import closing
+from importlib import import_module
 from pathlib import Path
 
 import pytest
 import yaml
 from django.db import connection
+from django.forms import Form
 
 from gatekeeper.settings import POSTGRESQL_OPTIONS, SQLITE_OPTIONS, VARIABLES
 from tests.processes import ROOT
 
+FORMS = (
+    "approvals.forms.absences", "approvals.forms.gates", "approvals.forms.people", "approvals.forms.products",
+    "approvals.forms.releases", "gatekeeper.accounts.forms", "gatekeeper.dashboard.forms",
+    "gatekeeper.dashboard.playbook_forms", "gatekeeper.dashboard.token_forms", "notifications.forms",
+)  # fmt: skip
 LOCKS = ("requirements.lock", "requirements-dev.lock")
 
 
@@ -31,6 +38,13 @@ def test_lock_files_name_no_place_and_hash_everything(name: str) -> None:
 
 def test_the_dev_lock_holds_the_other_in_the_same_versions() -> None:
     assert pins("requirements.lock").items() <= pins("requirements-dev.lock").items()
+
+
+@pytest.mark.parametrize("module", FORMS)
+def test_an_empty_field_answers_in_our_own_words(module: str) -> None:
+    found = [one for one in vars(import_module(module)).values() if isinstance(one, type) and issubclass(one, Form)]
+    for name, field in ((f"{form.__name__}.{name}", f) for form in found for name, f in form.base_fields.items()):
+        assert "This field" not in str(field.error_messages.get("required")), name
 
 
 def test_psycopg_3_is_not_installed_and_psycopg2_is_the_driver() -> None:

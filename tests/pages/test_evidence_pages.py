@@ -69,6 +69,17 @@ def test_htmx_gets_the_card_with_the_list_of_what_is_left(cast: Cast) -> None:
     assert "submit-summary" not in html
 
 
+def test_what_takes_the_place_of_a_text_says_so_before_and_a_program_is_named(cast: Cast) -> None:
+    gate = market_of(release_of_today(cast))
+    save_evidence(deliverable_id=thing(gate).pk, actor=cast.pm, kind="text", text="Go.", clock=at(days_ago(1)))
+    client = client_of(cast.pm)
+    before = text_of(client.get(f"{save(address(gate))}?kind=file", headers=HTMX))
+    assert "takes the place of the text of version 1, which stays in the history" in before
+    setup = SimpleUploadedFile("Setup.EXE", b"MZ\x90\x00\x03", "application/pdf")
+    answer = client.post(save(address(gate)), {"version": "1", "kind": "file", "file": setup}, headers=HTMX)
+    assert "a program : it cannot be shown here, only downloaded" in text_of(answer)
+
+
 @pytest.mark.parametrize("headers", [{}, HTMX])
 @pytest.mark.parametrize(
     ("words", "problem"),
