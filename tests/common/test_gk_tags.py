@@ -256,7 +256,7 @@ def test_the_summary_names_each_field_and_links_to_it() -> None:
     html = render('{% error_summary form "The release was not created." %}', form=form)
     assert 'role="alert" tabindex="-1" data-focus' in html
     assert "The release was not created. 2 fields need a change." in html
-    assert '<a class="tx-dec u" href="#id_version">Version: this field is required.</a>' in html
+    assert '<a class="tx-dec u" href="#id_version">Version: fill this in.</a>' in html
     assert 'href="#id_copy_0"' in html
     assert "<li>The playbook has moved on.</li>" in html
 

@@ -132,7 +132,7 @@ def test_an_administrator_with_steps_left_begins_there(cast: Cast) -> None:
     active_release(cast, target=days_ago(0) + 90, on=days_ago(0))
     response = client_of(cast.administrator).get("/")
     assert response.status_code == 200
-    assert "No releases of yours yet" in response.content.decode()
+    assert "You look after gatekeeper" in response.content.decode()
 
 
 # --- Settings -----------------------------------------------------------------------------------------------------
