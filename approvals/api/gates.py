@@ -292,7 +292,7 @@ class GateView(GateApi):
 
 
 class GateVerdictView(GateApi):
-    @describe("The verdict of a gate, for pipelines", answers={200: VERDICT}, query=VerdictQuery)
+    @describe("The verdict of a gate, for pipelines", answers={200: VERDICT}, query=VerdictQuery, refusals=(422,))
     def get(self, request: ApiRequest, product: str, version: str, gate: str) -> HttpResponseBase:
         """`go` or `no_go` with typed reasons; what was waived or excused stands apart.
 
