@@ -110,13 +110,16 @@ class Chart:
 
     @property
     def labelled_ticks(self) -> list[Tick]:
-        """The ticks whose words do not run into "Today"; the first one of another year names it."""
+        """The ticks whose words do not run into "Today"; the first one of another year names it, or else the first."""
         shown: list[Tick] = []
         for tick in self.ticks:
             is_new_year = bool(shown) and shown[-1].on.year != tick.on.year
             label = f"{MONTHS[tick.on.month - 1]} {tick.on.year}" if is_new_year else tick.label
             if self.today_x is None or abs(tick.x - self.today_text_x) > 24 + 3.2 * len(label):
                 shown.append(Tick(tick.x, label, tick.is_year or is_new_year, tick.on))
+        if shown and not any(tick.is_year for tick in shown):
+            first = shown[0]
+            shown[0] = Tick(first.x, f"{first.label} {first.on.year}", True, first.on)
         return shown
 
     @property
