@@ -324,7 +324,8 @@
     const part = e.detail.elt;
     if (!part?.isConnected || polled(e) || part.dataset.poll !== undefined) return;
     let to = part.matches("[data-focus]") ? part : $("[data-focus]", part);
-    if (!to && doc.activeElement === doc.body) to = $("h1,h2,h3", part);
+    // what had the focus is gone: on to the heading, or back to the field that asked
+    if (!to && doc.activeElement === doc.body) to = $("h1,h2,h3", part) || doc.getElementById(e.detail.requestConfig?.elt?.id);
     if (!to) return;
     if (to.tabIndex < 0) to.tabIndex = -1;
     to.focus();

@@ -155,7 +155,7 @@ def test_every_problem_is_named_with_what_would_be_right(cast: Cast) -> None:
     assert list(again.context["form"].errors) == ["owner"]
     html = again.content.decode()
     assert html.lstrip().startswith("<form")
-    assert 'id="dates-card" hx-swap-oob="true"' in html
+    assert 'id="dates-card" hx-swap-oob="true" data-poll' in html
     assert 'role="alert"' not in html  # the one who types is not taken to the top
 
 

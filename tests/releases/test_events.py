@@ -268,7 +268,7 @@ def test_a_changed_checkpoint_is_named(cast: Cast, release: Release) -> None:
 def test_a_checkpoint_of_another_installation_is_not_ours_unless_its_key_was(release: Release) -> None:
     with override_settings(SECRET_KEY="another installation's secret, forty characters"):
         events.seal_history(moment(1))
-    assert "not this installation's" in next(verify_checkpoints()).reason
+    assert "not this installation’s" in next(verify_checkpoints()).reason
     with override_settings(SECRET_KEY_FALLBACKS=["another installation's secret, forty characters"]):
         assert list(verify_checkpoints()) == []
 

@@ -19,6 +19,6 @@ class Command(BaseCommand):
             first = broken[0]
             raise CommandError(f"The history is broken at {first.stream} {first.number}: {first.reason}", returncode=1)
         streams = Event.objects.order_by().values("stream").distinct().count()
-        self.stdout.write(
-            f"{Event.objects.count()} events in {streams} streams and {Checkpoint.objects.count()} checkpoints hold"
-        )
+        signed = Checkpoint.objects.count()
+        checkpoints = "1 checkpoint" if signed == 1 else f"{signed} checkpoints"
+        self.stdout.write(f"{Event.objects.count()} events in {streams} streams and {checkpoints} hold")
