@@ -24,9 +24,9 @@ from tests.cast import MARKET, Cast, active_release, approve, at, gate_of, recor
 from tests.races.together import together
 
 
-def follow(who: Caller, limit: int = 7) -> list[dict[str, Any]]:
+def follow(who: Caller, limit: int = 7, after: int = 0) -> list[dict[str, Any]]:
     """The whole feed, page by page, as a tool reads it."""
-    found, last = [], 0
+    found, last = [], after
     for _ in range(1000):
         page = shown(who.get(f"/events/?after={last}&limit={limit}"))
         found += page["results"]
@@ -122,8 +122,10 @@ def test_nobody_follows_what_they_may_not_see(cast: Cast, monkeypatch: pytest.Mo
 
     # a page looks through so many positions and no more, and the way through all of them is the same
     monkeypatch.setattr(feed, "SCAN", 3)
-    assert follow(outsider) == own
-    assert follow(caller(cast.administrator), limit=2) == follow(caller(cast.administrator), limit=500)
+    first = everything[0]["position"] - 1  # a used database has given thousands of positions before
+    assert follow(outsider, after=first) == own
+    administrator = caller(cast.administrator)
+    assert follow(administrator, limit=2, after=first) == follow(administrator, limit=500, after=first)
 
 
 @pytest.mark.django_db

@@ -44,7 +44,7 @@ def test_what_is_wrong_with_a_name_is_said_beside_it_and_nothing_is_lost(cast: C
     client = client_of(cast.pm)
     first = save_view(actor=cast.pm, name="Mine", query="pm=me")
     save_view(actor=cast.second_pm, name="Mine", query="")  # somebody else's names are their own
-    for name, words in (("", "required"), ("mine", "you have a view called mine already"), ("x" * 81, "at most 80"),
+    for name, words in (("", "fill this in"), ("mine", "you have a view called mine already"), ("x" * 81, "at most 80"),
                         ("a\u202eb", "cannot be seen")):  # fmt: skip
         answer = client.post(f"{NEW}?health=slipped", {"name": name})
         assert answer.status_code == 422
