@@ -88,6 +88,14 @@ def _own_media(tmp_path: Path, settings: Settings) -> None:
     settings.MEDIA_ROOT = tmp_path / "media"
 
 
+@pytest.fixture(autouse=True)
+def _nothing_learned() -> None:
+    """What a process keeps of a product line's past is of another line of the same number in the next test."""
+    from measures import forecasts  # needs the apps, which are not there yet where this file is read
+
+    forecasts.forget()
+
+
 @pytest.fixture
 def empty_queue() -> None:
     """No task of an earlier test is waiting."""
